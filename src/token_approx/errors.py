@@ -1,0 +1,5 @@
+"""The one exception that means: the input is wrong, and here is how to mend it."""
+
+
+class InputError(ValueError):
+    """Raised for bad input; its message names what is wrong, where, and the mend, on one line."""

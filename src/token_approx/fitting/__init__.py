@@ -1,0 +1,1 @@
+"""Records -> best candidate: splits, candidates, cross-validation, selection, figures."""

@@ -1,0 +1,152 @@
+"""The comparison that a run makes: split, search over candidates, select, test the champion."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+
+from token_approx.errors import InputError
+from token_approx.fitting.candidates import Model
+from token_approx.fitting.cross_validation import Evaluation, Settings, evaluate
+from token_approx.fitting.dataset import Dataset, Floats, Indices, Split
+from token_approx.fitting.feature_sets import FeatureSets, expand
+from token_approx.fitting.metrics import METRICS, intervals
+from token_approx.fitting.search import Search, Trial
+from token_approx.fitting.selection import select
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that a run found: the candidates in order of their error, and the champion."""
+
+    dataset: Dataset
+    train: Indices
+    test: Indices
+    trials: tuple[Trial, ...]
+    champion: Evaluation
+    test_intervals: dict[str, tuple[float, float]]
+
+    @property
+    def ranked(self) -> list[Evaluation]:
+        """Return the complete candidates, lowest cross-validated MAE first."""
+        complete = [trial.evaluation for trial in self.trials if trial.evaluation is not None]
+        return sorted(complete, key=lambda e: (e.cv["mae"], e.candidate.name))
+
+    def estimates(self, rows: Indices) -> Floats:
+        """Return the champion's unrounded estimates for some records, in tokens."""
+        return self.champion.fit.predict(self.dataset.matrix(self.champion.candidate.features, rows))
+
+
+def compare(
+    dataset: Dataset,
+    split: Split,
+    feature_sets: Mapping[str, FeatureSets],
+    models: Mapping[str, Model],
+    search: Search,
+    settings: Settings,
+    margin: float,
+    simpler_first: Sequence[str],
+    on_trial: Callable[[Trial, int], None] = lambda *_: None,
+) -> Comparison:
+    """Compare candidates on the training records alone, choose one, and measure it once on the test.
+
+    `on_trial(trial, number of trials expected)` is called as each trial ends.
+
+    Raises:
+        InputError: the dataset is too small, lacks a feature, or no candidate could be fitted.
+    """
+    train, test = split(dataset)
+    trials = []
+    sets = expand(feature_sets, list(dataset.names))
+    measure = partial(evaluate, dataset=dataset, train=train, test=test, settings=settings)
+    expected = search.size(models, sets)
+    for trial in search.trials_of(models, sets, measure):
+        on_trial(trial, expected)
+        trials.append(trial)
+    complete = [trial.evaluation for trial in trials if trial.evaluation is not None]
+    if not complete:
+        reason = trials[0].reason if trials else "the search is empty"
+        raise InputError(f"no candidate could be fitted: {reason}: choose other features or models")
+    champion = select(complete, margin, simpler_first)
+    estimates = champion.fit.predict(dataset.matrix(champion.candidate.features, test))
+    return Comparison(
+        dataset=dataset,
+        train=train,
+        test=test,
+        trials=tuple(trials),
+        champion=champion,
+        test_intervals=intervals(dataset.tokens[test], estimates, settings.resamples, settings.seed),
+    )
+
+
+def candidates_table(comparison: Comparison) -> pd.DataFrame:
+    """Return the leaderboard: one row per candidate tried, best first, those without a result last."""
+    rows = []
+    for rank, evaluation in enumerate(comparison.ranked, start=1):
+        candidate = evaluation.candidate
+        rows.append(
+            {
+                "rank": rank,
+                "candidate": candidate.name,
+                "model": candidate.model_name,
+                "feature_set": candidate.feature_set,
+                "features": " ".join(candidate.features),
+                "champion": evaluation is comparison.champion,
+                "state": "complete",
+            }
+            | {f"cv_{name}": evaluation.cv[name] for name in METRICS}
+            | {f"unseen_source_{name}": value for name, value in evaluation.unseen_source.items()}
+            | {f"test_{name}": evaluation.test[name] for name in METRICS}
+        )
+    rows += [
+        {
+            "candidate": trial.candidate.name,
+            "model": trial.candidate.model_name,
+            "feature_set": trial.candidate.feature_set,
+            "features": " ".join(trial.candidate.features),
+            "champion": False,
+            "state": trial.state,
+        }
+        for trial in comparison.trials
+        if trial.evaluation is None
+    ]
+    return pd.DataFrame(rows).astype({"rank": "Int64"})
+
+
+def metrics_table(comparison: Comparison) -> pd.DataFrame:
+    """Return the champion's test metrics, one row each with its 95 % interval."""
+    return pd.DataFrame(
+        [
+            {"metric": name, "value": value, "low": low, "high": high, "records": len(comparison.test)}
+            for name, value in comparison.champion.test.items()
+            for low, high in [comparison.test_intervals[name]]
+        ]
+    )
+
+
+def unseen_table(comparison: Comparison) -> pd.DataFrame:
+    """Return the errors on sources left out, one row per candidate and source."""
+    frames = [
+        evaluation.unseen.assign(candidate=evaluation.candidate.name)
+        for evaluation in comparison.ranked
+        if not evaluation.unseen.empty
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def terms(evaluation: Evaluation) -> pd.DataFrame:
+    """Return a candidate's intercept and coefficients in raw units, one row per term."""
+    return pd.DataFrame(
+        {
+            "term": ["intercept", *evaluation.candidate.features],
+            "value": [evaluation.fit.intercept, *evaluation.fit.coefficients],
+        }
+    )
+
+
+def coefficients_table(comparison: Comparison) -> pd.DataFrame:
+    """Return the terms of every candidate."""
+    return pd.concat(
+        [terms(e).assign(candidate=e.candidate.name) for e in comparison.ranked], ignore_index=True
+    )

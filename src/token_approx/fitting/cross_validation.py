@@ -1,0 +1,162 @@
+"""Errors of a candidate on records it was not fitted on: folds, unseen sources, learning curve."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn import config_context
+from sklearn.model_selection import GroupKFold, RepeatedKFold
+
+from token_approx.errors import InputError
+from token_approx.fitting.candidates import Candidate, LinearFit, fit
+from token_approx.fitting.dataset import Dataset, Floats, Indices
+from token_approx.fitting.metrics import mean_interval, metrics
+
+# More sources than this are left out in groups: a fit each would cost hours and say the same.
+MOST_SOURCES_LEFT_OUT_ALONE = 10
+# With fewer records than this (or than features + 2), a fit says nothing about its features.
+SMALLEST_FIT = 5
+
+OnRepeat = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How candidates are compared: folds x repeats, learning-curve sizes and repeats, seed, resamples."""
+
+    folds: int
+    repeats: int
+    curve_sizes: int
+    curve_repeats: int
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is known of a candidate after fitting it on the training records.
+
+    `cv` are metrics over out-of-fold estimates; `unseen` has one row per source (or group of sources) left
+    out, with its metrics; `curve` one row per number of training records; `test` the metrics on the test
+    records, which take no part in choosing.
+    """
+
+    candidate: Candidate
+    fit: LinearFit
+    cv: dict[str, float]
+    unseen: pd.DataFrame
+    curve: pd.DataFrame
+    test: dict[str, float]
+
+    @property
+    def unseen_source(self) -> dict[str, float]:
+        """Return the metrics on unseen sources, each source counting the same; empty without any."""
+        if self.unseen.empty:
+            return {}
+        return {name: float(self.unseen[name].mean()) for name in self.cv}
+
+
+def evaluate(
+    candidate: Candidate,
+    on_repeat: OnRepeat | None,
+    dataset: Dataset,
+    train: Indices,
+    test: Indices,
+    settings: Settings,
+) -> Evaluation:
+    """Compare a candidate on the training records, refit it on all of them and measure it on the test.
+
+    `on_repeat(repeat, mae)` is called after each repeat of the cross-validation and may raise to stop it.
+
+    Raises:
+        FitError: the estimator finds no solution on some fold.
+        InputError: there are fewer training records than folds.
+    """
+    X, tokens = dataset.matrix(candidate.features, train), dataset.tokens[train]
+    if len(train) < settings.folds:
+        raise InputError(
+            f"{len(train)} training records are fewer than cross_validation.folds={settings.folds}:"
+            " lower it or label more samples"
+        )
+    fitted = fit(candidate, X, tokens)
+    # The fit above has validated parameters and data; doing so in each of 200 more doubles their time.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return Evaluation(
+            candidate=candidate,
+            fit=fitted,
+            cv=_cross_validate(candidate, X, tokens, settings, on_repeat),
+            unseen=_unseen_sources(candidate, dataset, train, fitted, settings.seed),
+            curve=_learning_curve(candidate, X, tokens, settings),
+            test=metrics(dataset.tokens[test], fitted.predict(dataset.matrix(candidate.features, test))),
+        )
+
+
+def _cross_validate(
+    candidate: Candidate, X: Floats, tokens: Floats, settings: Settings, on_repeat: OnRepeat | None
+) -> dict[str, float]:
+    estimates = np.empty((settings.repeats, len(tokens)))
+    folds = RepeatedKFold(n_splits=settings.folds, n_repeats=settings.repeats, random_state=settings.seed)
+    for number, (inside, outside) in enumerate(folds.split(X)):
+        repeat, fold = divmod(number, settings.folds)
+        estimates[repeat, outside] = fit(candidate, X[inside], tokens[inside]).predict(X[outside])
+        if on_repeat and fold == settings.folds - 1:
+            on_repeat(repeat, float(np.abs(estimates[: repeat + 1] - tokens).mean()))
+    return metrics(np.tile(tokens, settings.repeats), estimates.ravel())
+
+
+def _unseen_sources(
+    candidate: Candidate, dataset: Dataset, train: Indices, fitted: LinearFit, seed: int
+) -> pd.DataFrame:
+    rows = []
+    X, tokens, sources = (
+        dataset.matrix(candidate.features, train),
+        dataset.tokens[train],
+        dataset.sources[train],
+    )
+    for seen, left_out in leave_sources_out(sources, seed):
+        names = sorted(set(sources[left_out]))
+        label = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        estimates = fit(candidate, X[seen], tokens[seen]).predict(X[left_out])
+        rows.append({"source": label, "records": len(left_out)} | metrics(tokens[left_out], estimates))
+    if dataset.held_out is not None:
+        other = dataset.held_out
+        estimates = fitted.predict(other.matrix(candidate.features))
+        for name in sorted(set(other.sources.tolist())):
+            mine = other.sources == name
+            rows.append(
+                {"source": name, "records": int(mine.sum())} | metrics(other.tokens[mine], estimates[mine])
+            )
+    return pd.DataFrame(rows)
+
+
+def leave_sources_out(sources: np.ndarray, seed: int) -> Iterator[tuple[Indices, Indices]]:
+    """Yield (seen, left out) indices with each source left out once; many sources go in ten groups."""
+    n_sources = len(set(sources.tolist()))
+    if n_sources > 1:
+        n_groups = min(n_sources, MOST_SOURCES_LEFT_OUT_ALONE)
+        folds = GroupKFold(n_splits=n_groups, shuffle=True, random_state=seed)
+        yield from folds.split(sources, groups=sources)
+
+
+def _learning_curve(candidate: Candidate, X: Floats, tokens: Floats, settings: Settings) -> pd.DataFrame:
+    folds = RepeatedKFold(
+        n_splits=settings.folds, n_repeats=settings.curve_repeats, random_state=settings.seed
+    )
+    largest = len(tokens) - -(-len(tokens) // settings.folds)
+    smallest = min(max(SMALLEST_FIT, X.shape[1] + 2), largest)
+    sizes = np.unique(np.linspace(smallest, largest, settings.curve_sizes).round().astype(int))
+    errors = np.empty((len(sizes), settings.curve_repeats, len(tokens)))
+    order = np.random.default_rng(settings.seed)
+    for number, (inside, outside) in enumerate(folds.split(X)):
+        shuffled = order.permutation(inside)
+        for row, size in enumerate(sizes):
+            some = shuffled[:size]
+            estimates = fit(candidate, X[some], tokens[some]).predict(X[outside])
+            errors[row, number // settings.folds, outside] = np.abs(estimates - tokens[outside])
+    rows = []
+    for size, by_repeat in zip(sizes, errors, strict=True):
+        by_record = by_repeat.mean(axis=0)
+        low, high = mean_interval(by_record, settings.resamples, settings.seed)
+        rows.append({"records": int(size), "cv_mae": by_record.mean(), "low": low, "high": high})
+    return pd.DataFrame(rows)

@@ -1,0 +1,57 @@
+"""Errors of estimates against counted tokens, and their bootstrap intervals."""
+
+import numpy as np
+
+from token_approx.fitting.dataset import Floats
+
+METRICS = ("mae", "mape", "median_abs_error", "p95_abs_error", "bias", "r2")
+
+
+def metrics(tokens: Floats, estimates: Floats) -> dict[str, float]:
+    """Return the errors of estimates (…, n) against the counted tokens (…, n), over the last axis.
+
+    `mae`, `median_abs_error`, `p95_abs_error` and `bias` (mean of estimate minus truth) are in tokens,
+    `mape` in percent of the truth (texts of 0 tokens count as 1), `r2` is 1 - residual / total variance
+    (0 when all truths are equal).
+    """
+    return {name: float(value) for name, value in _metrics(tokens, estimates).items()}
+
+
+def intervals(
+    tokens: Floats, estimates: Floats, resamples: int, seed: int, level: float = 0.95
+) -> dict[str, tuple[float, float]]:
+    """Return the percentile bootstrap interval of each metric over resampled records.
+
+    Source: Efron, B. (1979). Bootstrap methods: another look at the jackknife. Annals of Statistics 7(1).
+    """
+    rows = np.random.default_rng(seed).integers(0, len(tokens), size=(resamples, len(tokens)))
+    drawn = _metrics(tokens[rows], estimates[rows])
+    tail = 100 * (1 - level) / 2
+    return {
+        name: (float(low), float(high))
+        for name, values in drawn.items()
+        for low, high in [np.percentile(values, [tail, 100 - tail])]
+    }
+
+
+def mean_interval(values: Floats, resamples: int, seed: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile bootstrap interval of the mean of values (n,)."""
+    rows = np.random.default_rng(seed).integers(0, len(values), size=(resamples, len(values)))
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(values[rows].mean(axis=1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def _metrics(tokens: Floats, estimates: Floats) -> dict[str, Floats]:
+    error = estimates - tokens
+    absolute = np.abs(error)
+    total = np.sum((tokens - tokens.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
+    residual = np.sum(error**2, axis=-1)
+    return {
+        "mae": absolute.mean(axis=-1),
+        "mape": 100 * (absolute / np.maximum(tokens, 1.0)).mean(axis=-1),
+        "median_abs_error": np.median(absolute, axis=-1),
+        "p95_abs_error": np.percentile(absolute, 95, axis=-1),
+        "bias": error.mean(axis=-1),
+        "r2": np.where(total > 0, 1 - residual / np.where(total > 0, total, 1.0), 0.0),
+    }

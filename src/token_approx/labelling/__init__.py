@@ -1,0 +1,1 @@
+"""Numbers + provider -> records: labelled measurements without their texts."""

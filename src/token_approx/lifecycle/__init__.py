@@ -1,0 +1,1 @@
+"""Best candidate -> registry and files: tracking, export, the registered model."""

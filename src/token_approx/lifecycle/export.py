@@ -1,0 +1,94 @@
+"""model_coefs.json: the champion as coefficients that any program can evaluate."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from token_approx import __version__
+from token_approx.fitting.comparison import Comparison
+
+SCHEMA_VERSION = 1
+SCHEMA_FILE = "model_coefs.schema.json"
+
+
+def model_coefs(comparison: Comparison, scope: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of model_coefs.json for the champion, checked against its schema.
+
+    Raises:
+        jsonschema.ValidationError: the content breaks the contract (a defect of ours, never of the input).
+    """
+    champion = comparison.champion
+    candidate = champion.candidate
+    settings = ", ".join(f"{name}={value!r}" for name, value in candidate.hyperparameters.items())
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "type": "linear",
+        "model": comparison.dataset.reference_model,
+        "scope": scope,
+        "estimator": f"{candidate.model_name}({settings})",
+        "feature_set": list(candidate.features),
+        "w0": champion.fit.intercept,
+        **{
+            f"w_{name}": float(value)
+            for name, value in zip(candidate.features, champion.fit.coefficients, strict=True)
+        },
+        "domain": domain(comparison),
+        "metrics": {
+            "training_records": len(comparison.train),
+            "test_records": len(comparison.test),
+            "cv": champion.cv,
+            "unseen_source": champion.unseen_source,
+            "test": {
+                name: {"value": value, "interval_95": list(comparison.test_intervals[name])}
+                for name, value in champion.test.items()
+            },
+        },
+        "provenance": {
+            **provenance,
+            "package_version": __version__,
+            "records_sha256": sha256(comparison.dataset.path),
+        },
+    }
+    jsonschema.validate(content, json.loads(schema_text()))
+    return content
+
+
+def domain(comparison: Comparison) -> dict[str, list[float]]:
+    """Return the training records' range [least, greatest] of each feature and of bytes per feature."""
+    frame = comparison.dataset.features.iloc[comparison.train]
+    ranges = {name: frame[name] for name in comparison.champion.candidate.features}
+    if "bytes" in frame:
+        others = [name for name in frame if name != "bytes" and (frame[name] > 0).all()]
+        ranges |= {f"bytes/{name}": frame["bytes"] / frame[name] for name in others}
+    return {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
+
+
+def schema_text() -> str:
+    """Return the JSON schema of model_coefs.json."""
+    return (files("token_approx.lifecycle") / SCHEMA_FILE).read_text(encoding="utf-8")
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON whole; numbers are shortest round-trip decimals."""
+    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file by a temporary one in the same folder, renamed into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    Path(file.name).chmod(0o644)
+    os.replace(file.name, path)  # noqa: PTH105 - the known idiom
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

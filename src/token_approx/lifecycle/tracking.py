@@ -1,0 +1,170 @@
+"""MLflow tracking: the parent run of a comparison and one nested run per candidate."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE, MLFLOW_USER
+
+from token_approx.fitting.comparison import Comparison
+from token_approx.fitting.cross_validation import Evaluation
+from token_approx.fitting.dataset import Dataset
+from token_approx.fitting.search import Trial
+
+LEADERBOARD_METRICS = ("cv/mae", "cv/mape", "unseen_source/mape", "test/mae", "test/mape")
+RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+# A run's parameter value may have this many characters in MLflow's databases.
+LONGEST_PARAM = 6000
+
+
+@contextmanager
+def parent_run(experiment: str, name: str) -> Iterator[Run]:
+    """Adopt the run that `mlflow run` made, or start one in the experiment; it fails if the block raises."""
+    if "MLFLOW_RUN_ID" not in os.environ:
+        mlflow.set_experiment(experiment)
+    with mlflow.start_run() as run:
+        mlflow.set_tag(MLFLOW_RUN_NAME, name)
+        yield run
+
+
+def log_configuration(run: Run, parameters: Mapping[str, Any], config: str) -> None:
+    """Log the run's parameters, leaving those that `mlflow run` logged, and its whole configuration."""
+    known = mlflow.get_run(run.info.run_id).data.params
+    new = {key: str(value)[:LONGEST_PARAM] for key, value in parameters.items() if key not in known}
+    mlflow.log_params(new)
+    mlflow.log_text(config, "config.yaml")
+
+
+def dataset_input(dataset: Dataset) -> DatasetInput:
+    """Return the dataset as MLflow's record of an input: its schema, size and digest."""
+    frame = dataset.features.assign(input_tokens=dataset.tokens, source=dataset.sources)
+    logged = from_pandas(frame, source=str(dataset.path), name=dataset.name, targets="input_tokens")
+    return DatasetInput(logged._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])  # noqa: SLF001
+
+
+def share_leaderboard(run: Run) -> str:
+    """Make a view of the run's candidates, sorted by error, and return its address below the server's.
+
+    The tag and the address are what the UI's own "share" button makes.
+    """
+    run_id = run.info.run_id
+    view = {
+        "searchFilter": f"tags.mlflow.parentRunId = '{run_id}'",
+        "orderByKey": "metrics.`cv/mae`",
+        "orderByAsc": True,
+        "selectedColumns": [
+            *(f"metrics.`{name}`" for name in LEADERBOARD_METRICS),
+            "params.`estimator`",
+            "params.`feature_set`",
+            "tags.`champion`",
+        ],
+    }
+    mlflow.set_experiment_tag(f"mlflow.sharedViewState.{run_id}", json.dumps(view))
+    experiment = f"#/experiments/{run.info.experiment_id}/runs"
+    address = f"{experiment}?workflowType=machine_learning&viewStateShareKey={run_id}"
+    mlflow.set_tag(MLFLOW_RUN_NOTE, f"[Leaderboard: this run's candidates, sorted by error]({address})")
+    return address
+
+
+def log_parent(run: Run, comparison: Comparison, dataset: DatasetInput, seconds: Mapping[str, float]) -> None:
+    """Log the champion's metrics with their intervals, the selection and the input on the parent run."""
+    champion = comparison.champion
+    values = _metrics(champion)
+    for name, (low, high) in comparison.test_intervals.items():
+        values |= {f"test/{name}_low": low, f"test/{name}_high": high}
+    values |= {f"seconds/{name}": value for name, value in seconds.items()}
+    client = MlflowClient()
+    client.log_batch(
+        run.info.run_id,
+        metrics=_as_metrics(values) + _curve(champion),
+        tags=[
+            RunTag("champion", champion.candidate.name),
+            RunTag("dataset", comparison.dataset.name),
+            RunTag("reference_model", comparison.dataset.reference_model),
+            RunTag("candidates", str(len(comparison.trials))),
+        ],
+    )
+    client.log_inputs(run.info.run_id, [dataset])
+
+
+def log_candidate(
+    parent: Run, trial: Trial, *, champion: bool, dataset: DatasetInput, files: Mapping[str, bytes]
+) -> str:
+    """Log one candidate as a nested run with its files (path to content), and return the run's id."""
+    client = MlflowClient()
+    candidate = trial.candidate
+    started = int(time.time() * 1000)
+    name = candidate.name if trial.number is None else f"{candidate.name} · trial {trial.number}"
+    run = client.create_run(
+        parent.info.experiment_id,
+        start_time=started,
+        run_name=name,
+        tags={
+            MLFLOW_PARENT_RUN_ID: parent.info.run_id,
+            MLFLOW_USER: parent.data.tags.get(MLFLOW_USER, ""),
+            "state": trial.state,
+            "champion": str(champion).lower(),
+            **({"reason": trial.reason} if trial.reason else {}),
+        },
+    )
+    params = {
+        "feature_set": candidate.feature_set,
+        "features": " ".join(candidate.features),
+        "estimator": candidate.model_name,
+        **{name: repr(value) for name, value in candidate.hyperparameters.items()},
+    }
+    evaluation = trial.evaluation
+    client.log_batch(
+        run.info.run_id,
+        params=[Param(key, value) for key, value in params.items()],
+        metrics=_as_metrics(_metrics(evaluation)) + _curve(evaluation) if evaluation else [],
+    )
+    client.log_inputs(run.info.run_id, [dataset])
+    if files:
+        log_files(run.info.run_id, files)
+    client.set_terminated(run.info.run_id, RUN_STATUS[trial.state])
+    return str(run.info.run_id)
+
+
+def log_files(run_id: str, files: Mapping[str, bytes]) -> None:
+    """Log files given as relative path to content, in one call."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        MlflowClient().log_artifacts(run_id, folder)
+
+
+def table_csv(table: pd.DataFrame) -> bytes:
+    """Return a table as CSV, with 7 significant digits: as many as different machines agree on."""
+    return table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, float]:
+    return (
+        {f"cv/{name}": value for name, value in evaluation.cv.items()}
+        | {f"unseen_source/{name}": value for name, value in evaluation.unseen_source.items()}
+        | {f"test/{name}": value for name, value in evaluation.test.items()}
+    )
+
+
+def _as_metrics(values: Mapping[str, float]) -> list[Metric]:
+    now = int(time.time() * 1000)
+    return [Metric(name, value, now, 0) for name, value in values.items()]
+
+
+def _curve(evaluation: Evaluation) -> list[Metric]:
+    now = int(time.time() * 1000)
+    points = zip(evaluation.curve["records"], evaluation.curve["cv_mae"], strict=True)
+    return [Metric("learning_curve/cv_mae", float(mae), now, int(records)) for records, mae in points]

@@ -1,0 +1,123 @@
+"""What the stages' mains share: Hydra with plain overrides, and one-line errors."""
+
+import difflib
+import logging
+import os
+import re
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from token_approx.errors import InputError
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
+LISTS = ("features", "model")
+RENAMED = {"models": "model"}
+PATHS = ("records", "output")
+
+
+def expand(arguments: Iterable[str]) -> list[str]:
+    """Return Hydra's overrides for arguments as a person or MLproject gives them.
+
+    `overrides='a=1 b=2'` becomes its parts, `models` is `model`, `features=a,b` is a list unless a
+    multirun sweeps over it, and paths are quoted.
+    """
+    arguments = list(arguments)
+    sweep = bool({"-m", "--multirun"} & set(arguments))
+    expanded: list[str] = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        name = RENAMED.get(key, key)
+        if key == "overrides" and equals:
+            expanded += expand(shlex.split(value))
+        elif name in LISTS and "," in value and not sweep and not value.startswith("["):
+            expanded.append(f"{name}=[{value}]")
+        elif name in PATHS and equals and value[:1] not in ("'", '"'):
+            quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+            expanded.append(f"{name}='{quoted}'")
+        else:
+            expanded.append(f"{name}{equals}{value}")
+    return expanded
+
+
+def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
+    """Compose the stage's configuration from the command line and run it.
+
+    Bad input of any kind ends the process with exit code 1 and one line on standard error.
+    """
+    # Without these, a first run prints notices of libraries that no user can act on.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that the message below is ours
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="(mlflow|hydra|sklearn|optuna|pydantic|joblib)")
+    sys.argv = [sys.argv[0], *expand(sys.argv[1:])]
+
+    def guarded(config: DictConfig) -> None:
+        # Ends inside of Hydra's job, which would print a line of its own on anything it sees raised.
+        try:
+            stage(config)
+        except (InputError, HydraException, OmegaConfBaseException) as error:
+            _end(_message(config_name, error))
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)  # noqa: T201
+            sys.exit(130)
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+    except (HydraException, OmegaConfBaseException) as error:
+        _end(_message(config_name, error))
+
+
+def _end(message: str) -> None:
+    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    sys.exit(1)
+
+
+def _message(config_name: str, error: Exception) -> str:
+    for inner in (error, error.__cause__):  # Hydra wraps what is raised while it instantiates a part
+        if isinstance(inner, InputError):
+            return str(inner)
+    text = str(error)
+    option = re.search(r"Could not (?:find|load) '(?P<group>[^']+)/(?P<name>[^'/]*)'", text)
+    if option:
+        valid = sorted(path.stem for path in (CONF / option["group"]).glob("*.yaml"))
+        return _unknown(f"{option['group']}={option['name']}", option["name"], valid)
+    key = re.search(r"Could not override '(?P<key>[^']+)'", text) or re.search(
+        r"full_key: (?P<key>\S+)", text
+    )
+    if key:
+        parent, _, name = key["key"].rpartition(".")
+        return _unknown(key["key"], name, _keys(config_name, parent), parent)
+    return text.splitlines()[0]
+
+
+def _unknown(given: str, name: str, valid: list[str], parent: str = "") -> str:
+    near = difflib.get_close_matches(name, valid, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    where = f" in {parent}" if parent else ""
+    return f"unknown {given}{hint}: valid{where} are {', '.join(valid)}"
+
+
+def _keys(config_name: str, parent: str) -> list[str]:
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        node: Any = compose(config_name)
+    for part in filter(None, parent.split(".")):
+        if not isinstance(node, DictConfig) or part not in node:
+            break
+        node = node[part]
+    if isinstance(node, DictConfig):
+        return sorted(str(key) for key in node)
+    return [str(index) for index in range(len(node))] if isinstance(node, ListConfig) else []

@@ -1,0 +1,108 @@
+"""What a person sees in the terminal: progress while it works, a short table at the end."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from token_approx.fitting.comparison import Comparison
+
+SHOWN = 10
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on standard error; call the yielded function with the total at each step."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda total: bar.update(task, total=total, advance=1)
+
+
+def summary(
+    compared: Comparison,
+    coefs: Mapping[str, Any],
+    output: Path,
+    leaderboard: str,
+    seconds: Mapping[str, float],
+) -> None:
+    """Print the ranking, the champion with its test error, and where everything is."""
+    console = Console(highlight=False)
+    console.print(_ranking(compared))
+    champion, test = compared.champion, compared.champion.test
+    low, high = compared.test_intervals["mae"]
+    lines = {
+        "champion": f"[bold]{champion.candidate.name}[/bold]",
+        "test": (
+            f"MAE {test['mae']:.1f} tokens (95 % interval {low:.1f} to {high:.1f}), "
+            f"MAPE {test['mape']:.2f} %, p95 {test['p95_abs_error']:.1f}, bias {test['bias']:+.1f}, "
+            f"on {len(compared.test)} records"
+        ),
+    }
+    if champion.unseen_source:
+        unseen = champion.unseen_source
+        lines["unseen"] = f"MAE {unseen['mae']:.1f} tokens, MAPE {unseen['mape']:.2f} %, on sources left out"
+    provenance = coefs["provenance"]
+    if provenance["registered_version"]:
+        lines["model"] = f"models:/{provenance['registered_model']}/{provenance['registered_version']}"
+    lines["files"] = f"{output / 'model_coefs.json'}, {output / 'tables'}, {output / 'figures'}"
+    lines["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    lines["runs"] = _ui_command()
+    lines[""] = f"{_ui_server()}/{leaderboard}"
+    for label, line in lines.items():
+        console.print(f"{label:<9} {line}", soft_wrap=True)
+
+
+def _ranking(compared: Comparison) -> Table:
+    ranked = compared.ranked
+    table = Table(
+        title=f"{compared.dataset.name}: {len(ranked)} candidates, MAE in tokens", title_justify="left"
+    )
+    table.add_column("", justify="right")
+    table.add_column("candidate")
+    for column in ("CV", "unseen source", "test"):
+        table.add_column(column, justify="right")
+    shown = ranked[:SHOWN] + [e for e in ranked[SHOWN:] if e is compared.champion]
+    for evaluation in shown:
+        unseen = evaluation.unseen_source
+        table.add_row(
+            str(ranked.index(evaluation) + 1),
+            evaluation.candidate.name,
+            f"{evaluation.cv['mae']:.1f}",
+            f"{unseen['mae']:.1f}" if unseen else "-",
+            f"{evaluation.test['mae']:.1f}",
+            style="bold green" if evaluation is compared.champion else None,
+        )
+    return table
+
+
+def _ui_command() -> str:
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith(("http://", "https://")):
+        return uri
+    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+
+
+def _ui_server() -> str:
+    uri = mlflow.get_tracking_uri()
+    return uri.rstrip("/") if uri.startswith("http") else "http://127.0.0.1:5000"

@@ -1,0 +1,1 @@
+"""Text -> numbers: the features an estimate is made from."""

@@ -1,0 +1,72 @@
+"""Fixtures: a small project on records made here, in a store of its own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from sklearn.linear_model import LinearRegression
+
+from token_approx.fitting.candidates import Model
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def root() -> Path:
+    """Return the checkout's folder."""
+    return ROOT
+
+
+@pytest.fixture
+def make_records(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a records file: tokens = 7 + bytes/4 + words/2 + noise."""
+
+    def make(n: int = 40, sources: tuple[str, ...] = ("a", "b"), noise: float = 5.0, seed: int = 0) -> Path:
+        random = np.random.default_rng(seed)
+        path = tmp_path / "records.jsonl"
+        with path.open("w", encoding="utf-8") as file:
+            for number in range(n):
+                size = int(random.integers(200, 20_000))
+                words = int(size / random.uniform(4, 8))
+                tokens = round(7 + size / 4 + words / 2 + float(random.normal(0, noise)))
+                features = {
+                    "bytes": size,
+                    "runes": size - int(random.integers(0, 20)),
+                    "words": words,
+                    "lines": 3,
+                }
+                record = {
+                    "id": f"r{number}",
+                    "model": "made-up",
+                    "input_tokens": max(tokens, 0),
+                    "features": features,
+                    "source": sources[number % len(sources)],
+                }
+                file.write(json.dumps(record) + "\n")
+        return path
+
+    return make
+
+
+@pytest.fixture
+def ols() -> Model:
+    """Return ordinary least squares."""
+    return Model(make=LinearRegression)
+
+
+def load_part(group: str, option: str, *overrides: str) -> Any:  # noqa: ANN401 - whatever the leaf makes
+    """Compose the training configuration with one option of a group and make that part."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", [f"{group}={option}", *overrides])
+    return instantiate(config[group], _convert_="all")
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test out of the checkout's own store."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")

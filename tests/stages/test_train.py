@@ -1,0 +1,226 @@
+"""The main job, run as a user runs it, in a store of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from tests.conftest import ROOT
+from token_approx.estimator import Estimator, rounded
+from token_approx.stages import train
+from token_approx.stages.command_line import expand
+
+FAST = "cross_validation.repeats=1 learning_curve.sizes=3 learning_curve.repeats=1 bootstrap.resamples=50"
+
+
+def project(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with a SQLite store below tmp_path and the interpreter's folder first in PATH."""
+    environment = os.environ | {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    copy = tmp_path / "project"
+    if not copy.exists():
+        for name in ("conf", "src", "output"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("MLproject", "conda.yaml"):
+            shutil.copy(ROOT / name, copy / name)
+    return subprocess.run(arguments, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> MlflowClient:
+    """Return a client of the temporary store."""
+    return MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def _dataset_name(run: Run) -> str:
+    assert run.inputs
+    return str(run.inputs.dataset_inputs[0].dataset.name)
+
+
+def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
+    """`mlflow run` reproduces the original, and leaves runs, figures, tables, a model and files behind."""
+    done = project(
+        tmp_path, "mlflow", "run", ".", "--env-manager", "local", "--experiment-name", "token-approx",
+        "-P", "dataset=oliver-twist", "-P", "features=subsets", "-P", "models=ols",
+        "-P", f"overrides={FAST} promote=true",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    experiment = client.get_experiment_by_name("token-approx")
+    assert experiment
+    runs = client.search_runs([experiment.experiment_id], max_results=100)
+    (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+    children = {run.info.run_name: run for run in runs if run is not parent}
+    assert len(children) == 15
+    assert all(child.data.tags["mlflow.parentRunId"] == parent.info.run_id for child in children.values())
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+    both = children["ols · bytes_words"].data
+    assert children["ols · bytes"].data.metrics["test/mae"] == pytest.approx(154.600783, abs=1e-6)
+    assert both.metrics["test/mae"] == pytest.approx(128.641883, abs=1e-6)
+    assert both.metrics["test/p95_abs_error"] == pytest.approx(265.69, abs=0.005)
+    assert both.metrics["unseen_source/mape"] > 4
+    assert both.params == {"estimator": "ols", "feature_set": "bytes_words", "features": "bytes words"}
+    curve = client.get_metric_history(children["ols · basic"].info.run_id, "learning_curve/cv_mae")
+    assert [point.step for point in curve] == [6, 11, 16]
+    assert _dataset_name(children["ols · basic"]) == "oliver-twist"
+
+    def artifacts(run_id: str, folder: str) -> set[str]:
+        return {Path(file.path).name for file in client.list_artifacts(run_id, folder)}
+
+    output = tmp_path / "project/output/oliver-twist"
+    champion = next(run for run in children.values() if run.data.tags["champion"] == "true")
+    assert artifacts(champion.info.run_id, "figures") == {"test_records.png"}
+    assert artifacts(champion.info.run_id, "tables") == {
+        "coefficients.csv", "learning_curve.csv", "unseen_sources.csv",
+    }  # fmt: skip
+    for folder in ("figures", "tables"):
+        written = {path.name for path in (output / folder).iterdir()}
+        assert artifacts(parent.info.run_id, folder) == written
+    assert len(list((output / "figures").iterdir())) == 7
+    assert (
+        parent.data.metrics["test/mae_low"]
+        <= parent.data.metrics["test/mae"]
+        <= parent.data.metrics["test/mae_high"]
+    )
+    assert parent.data.metrics["cv/mae"] == champion.data.metrics["cv/mae"]
+
+    coefs = json.loads((output / "model_coefs.json").read_text())
+    assert coefs["provenance"]["run_id"] == parent.info.run_id
+    assert coefs["provenance"]["registered_version"] == "1"
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    model = mlflow.pyfunc.load_model("models:/token-approx-claude-3-7-sonnet-latest@champion")
+    rows = pd.DataFrame(
+        np.random.default_rng(0).uniform(0, 40_000, (50, 4)), columns=["bytes", "runes", "words", "lines"]
+    )
+    estimator = Estimator.load(output / "model_coefs.json")
+    expected = [
+        rounded(estimator.linear_sum({str(name): value for name, value in row.items()}))
+        for row in rows.to_dict("records")
+    ]
+    assert model.predict(rows[coefs["feature_set"]])["input_tokens"].tolist() == expected
+    local = mlflow.artifacts.download_artifacts(f"models:/{client.search_registered_models()[0].name}/1")
+    kept = {path.suffix for path in Path(local).rglob("*")}
+    assert not kept & {".pkl", ".pickle", ".joblib"}
+    assert "mlflow ui --backend-store-uri" in done.stdout
+
+
+def test_plain_python_custom_records_and_optuna(
+    tmp_path: Path, make_records: Callable[..., Path], client: MlflowClient
+) -> None:
+    """Plain python makes its own experiment; any feature works; trials show their state."""
+    path = make_records(40)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    path = tmp_path / "my own, records.jsonl"
+    path.write_text(
+        "\n".join(json.dumps(line | {"features": line["features"] | {"emoji": 2}}) for line in lines)
+    )
+    done = project(
+        tmp_path, sys.executable, "-m", "token_approx.stages.train", "dataset=custom", f"records={path}",
+        "features=all,bytes", "models=ols,ridge", "search=optuna", "trials=12", *FAST.split(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "nothing noisy"
+    experiment = client.get_experiment_by_name("token-approx")
+    assert experiment
+    runs = client.search_runs([experiment.experiment_id], "tags.mlflow.parentRunId != ''")
+    assert len(runs) == 2 + 12
+    states = {(run.data.tags["state"], run.info.status) for run in runs}
+    assert states <= {("complete", "FINISHED"), ("pruned", "KILLED"), ("failed", "FAILED")}
+    assert sum("trial" in run.info.run_name for run in runs) == 12
+    assert "emoji" in next(
+        run.data.params["features"] for run in runs if run.data.params["feature_set"] == "all"
+    )
+    name = "token-approx-made-up"
+    assert str(client.get_model_version_by_alias(name, "champion").version) == "1"
+
+
+def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
+    """A Hydra multirun makes one parent run per combination."""
+    done = project(
+        tmp_path, sys.executable, "-m", "token_approx.stages.train",
+        "-m", "features=bytes,words", "model=ols", "register=false", *FAST.split(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    experiment = client.get_experiment_by_name("token-approx")
+    assert experiment
+    runs = client.search_runs([experiment.experiment_id])
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert {run.data.params["features"] for run in parents} == {"bytes", "words"}
+    assert len(runs) == 4
+    assert not client.search_registered_models()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["dataset=oliver"],
+            "unknown dataset=oliver (did you mean oliver-twist?): valid are claude-3-7-sonnet,",
+        ),
+        (["model=[ols,rigde]"], "unknown model=rigde (did you mean ridge?): valid are default, elastic_net,"),
+        (
+            ["fetures=bytes"],
+            "unknown fetures (did you mean features?): valid are bootstrap, cross_validation,",
+        ),
+        (
+            ["selection.margn=0.1"],
+            "unknown selection.margn (did you mean margin?): valid in selection are margin,",
+        ),
+        (["model.ridge.hyperparameters.alpha.hihg=3"], "(did you mean high?)"),
+        (["trials"], "trials"),
+        (["dataset=custom"], "give records=<path>"),
+        (["dataset=custom", "records=none.jsonl"], "none.jsonl: cannot read records"),
+        (["split=by_source"], "name test sources out of oliver-twist, war-and-peace"),
+        (["dataset.langs=[de]"], "no record has lang 'de': valid are en, fr"),
+        (
+            ["dataset=claude-3-7-sonnet-all", "cross_validation.folds=500"],
+            "fewer than cross_validation.folds=500",
+        ),
+        (["cross_validation.folds=1"], "cross_validation.folds=1"),
+        (["workers=0"], "workers=0"),
+        (["seed=x"], "seed=x: give a whole number"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever is wrong with the command line, it ends with one line that helps, and exit code 1."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["train", "register=false", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        train.main()
+    printed = capsys.readouterr()
+    assert ended.value.code == 1
+    assert printed.out == ""
+    assert message in printed.err
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "expanded"),
+    [
+        (["overrides="], []),
+        (["overrides=a=1 b='x y'"], ["a=1", "b=x y"]),
+        (["models=ols,ridge", "features=bytes"], ["model=[ols,ridge]", "features=bytes"]),
+        (["-m", "models=ols,ridge"], ["-m", "model=ols,ridge"]),
+        (["model=[ols,ridge]"], ["model=[ols,ridge]"]),
+        (["records=/a b/it's,1=2.jsonl"], [r"records='/a b/it\'s,1=2.jsonl'"]),
+        (["dataset.name=x"], ["dataset.name=x"]),
+    ],
+)
+def test_arguments_become_overrides(given: list[str], expanded: list[str]) -> None:
+    """Lists, renamed groups, paths and bundled overrides reach Hydra in its own grammar."""
+    assert expand(given) == expanded
