@@ -69,6 +69,8 @@ def share_leaderboard(run: Run) -> str:
             "tags.`champion`",
         ],
     }
+    # Without it the experiment's own page opens a view for language-model traces.
+    mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
     mlflow.set_experiment_tag(f"mlflow.sharedViewState.{run_id}", json.dumps(view))
     experiment = f"#/experiments/{run.info.experiment_id}/runs"
     address = f"{experiment}?workflowType=machine_learning&viewStateShareKey={run_id}"

@@ -1,0 +1,33 @@
+"""What the README says of figures is what output/ holds."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_original_s_table_is_the_committed_one() -> None:
+    """Every figure of the reproduced experiment stands in output/oliver-twist/tables/candidates.csv."""
+    candidates = pd.read_csv(ROOT / "output/oliver-twist/tables/candidates.csv").set_index("features")
+    rows = re.findall(
+        r"^\| ((?:bytes|runes|words|lines)[a-z ]*) \| ([\d.]*) ?\|(.*)\|$", README, re.MULTILINE
+    )
+    assert {"bytes", "bytes words"} <= {features for features, *_ in rows}
+    columns = [
+        "test_mae",
+        "test_p95_abs_error",
+        "test_mape",
+        "cv_mae",
+        "unseen_source_mae",
+        "unseen_source_mape",
+    ]
+    for features, published, cells in rows:
+        shown = [float(cell.strip(" %")) for cell in cells.split("|")]
+        found = candidates.loc[features, columns].astype(float).tolist()
+        assert shown == pytest.approx(found, abs=0.0051)
+        if published:
+            assert float(published) == pytest.approx(found[0], abs=1e-4)
