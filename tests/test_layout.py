@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
+from hydra.utils import get_method, instantiate
 
 from tests.conftest import ROOT
 
-LAYERS = ["text", "labelling", "fitting", "lifecycle", "stages"]
+LAYERS = ["text", "labelling", "fitting", "pretraining", "lifecycle", "stages"]
+# The primary configuration of each group that is not the training's.
+PRIMARY = {"what": "measure", "tokenizer": "pretrain"}
+# These need a file that is not in the project.
+MADE_ELSEWHERE = {"what", "tokenizer"}
 PACKAGE = ROOT / "src/token_approx"
 LEAVES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 
@@ -45,7 +49,10 @@ def test_the_estimator_needs_text_alone() -> None:
     """What other programs embed imports the standard library, numpy and the text layer."""
     for path in [PACKAGE / "estimator.py", *(PACKAGE / "text").glob("*.py")]:
         ours = {name for name in imported(path) if name.startswith("token_approx.")}
-        assert all(name.startswith(("token_approx.text", "token_approx.errors")) for name in ours), path
+        assert all(
+            name.startswith(("token_approx.text", "token_approx.errors", "token_approx.files"))
+            for name in ours
+        ), path
         outside = {"pandas", "sklearn", "scipy", "mlflow", "pydantic", "jsonschema", "matplotlib"}
         assert not {name.split(".")[0] for name in imported(path)} & outside, path
 
@@ -79,11 +86,14 @@ def test_every_leaf_composes_and_instantiates(leaf: Path, monkeypatch: pytest.Mo
     """Each option of each group can be chosen, and what it configures can be made."""
     monkeypatch.chdir(ROOT)
     group, option = leaf.parts[0], leaf.stem
-    records = ["records=output/records.jsonl"] if option != "custom" else []
+    records = []
     if option == "custom":
         records = ["dataset.records=output/records.jsonl", "+dataset.sources=[oliver-twist]"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", [f"{group}={option}", *records])
+        config = compose(PRIMARY.get(group, "train"), [f"{group}={option}", *records])
+    if group in MADE_ELSEWHERE:
+        assert callable(get_method(config[group]._target_))
+        return
     made = instantiate(config[group], _convert_="all")
     assert made is not None
     if isinstance(made, dict):

@@ -31,3 +31,14 @@ def test_the_original_s_table_is_the_committed_one() -> None:
         assert shown == pytest.approx(found, abs=0.0051)
         if published:
             assert float(published) == pytest.approx(found[0], abs=1e-4)
+
+
+def test_the_tables_errors_are_the_committed_ones() -> None:
+    """Every figure of the n-gram tables stands in output/ngram_tables/<table>/tables/summary.csv."""
+    rows = re.findall(r"^\| (\w+) \| (corpus\w*) \|( \d.*)\|$", README, re.MULTILINE)
+    assert len(rows) == 6
+    columns = ["documents", "mape", "worst_category_mape", "within_10_percent", "short_mae"]
+    for table, corpus, cells in rows:
+        summary = pd.read_csv(ROOT / f"output/ngram_tables/{table}/tables/summary.csv").set_index("corpus")
+        shown = [float(cell.strip(" %").replace(",", "")) for cell in cells.split("|")]
+        assert shown == pytest.approx(summary.loc[corpus, columns].astype(float).tolist(), abs=0.051)

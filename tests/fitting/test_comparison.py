@@ -20,7 +20,7 @@ from token_approx.fitting.search import Grid, Search, Tpe
 from token_approx.fitting.splits import random_split
 
 MakeRecords = Callable[..., Path]
-SETTINGS = Settings(folds=4, repeats=3, curve_sizes=3, curve_repeats=1, resamples=50, seed=1)
+SETTINGS = Settings(grouped=False, folds=4, repeats=3, curve_sizes=3, curve_repeats=1, resamples=50, seed=1)
 SIMPLER_FIRST = ("ols_origin", "ols", "ridge", "failing")
 
 

@@ -3,21 +3,35 @@
 import numpy as np
 import pytest
 
-from token_approx.fitting.metrics import intervals, metrics
+from token_approx.fitting.metrics import intervals, mean_intervals, metrics
 
 TRUTH = np.array([100.0, 200.0, 400.0, 0.0])
 ESTIMATES = np.array([110.0, 180.0, 400.0, 3.0])
 
 
 def test_by_hand() -> None:
-    """Four records, worked by hand; an empty text counts as one token in the percentage."""
+    """Four records, worked by hand; texts under 20 tokens are no part of the percentage."""
     found = metrics(TRUTH, ESTIMATES)
     assert found["mae"] == pytest.approx((10 + 20 + 0 + 3) / 4)
-    assert found["mape"] == pytest.approx(100 * (0.1 + 0.1 + 0 + 3) / 4)
+    assert found["mape"] == pytest.approx(100 * (0.1 + 0.1 + 0) / 3)
     assert found["median_abs_error"] == pytest.approx(6.5)
     assert found["p95_abs_error"] == pytest.approx(18.5)
     assert found["bias"] == pytest.approx((10 - 20 + 0 + 3) / 4)
     assert found["r2"] == pytest.approx(1 - (100 + 400 + 9) / 87_500)
+
+
+def test_short_texts_alone_have_a_percentage() -> None:
+    """Where every text is short, all count, and an empty one as one token."""
+    assert metrics(np.array([10.0, 0.0]), np.array([9.0, 3.0]))["mape"] == pytest.approx(100 * (0.1 + 3) / 2)
+
+
+def test_interval_of_a_mean_is_the_normal_one() -> None:
+    """For many values the bootstrap interval of the mean is the textbook's."""
+    values = np.random.default_rng(1).normal(5, 2, (3, 1000))
+    low, high = mean_intervals(values, 2000, 1)
+    half = 1.96 * values.std(axis=1) / np.sqrt(1000)
+    np.testing.assert_allclose(low, values.mean(axis=1) - half, atol=0.01)
+    np.testing.assert_allclose(high, values.mean(axis=1) + half, atol=0.01)
 
 
 def test_equal_truths_have_no_r2() -> None:

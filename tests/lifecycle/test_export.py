@@ -42,7 +42,7 @@ def compared(make_records: Callable[..., Path], ols: Model) -> Comparison:
         {"three": partial(exactly, names=FEATURES)},
         {"ols": ols},
         Grid(workers=1),
-        Settings(folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1),
+        Settings(grouped=False, folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1),
         0.03,
         ["ols"],
     )

@@ -219,6 +219,8 @@ def test_bad_input_is_one_line(
         (["model=[ols,ridge]"], ["model=[ols,ridge]"]),
         (["records=/a b/it's,1=2.jsonl"], [r"records='/a b/it\'s,1=2.jsonl'"]),
         (["dataset.name=x"], ["dataset.name=x"]),
+        (["documents=/a b.parquet,c.jsonl"], ["documents=['/a b.parquet','c.jsonl']"]),
+        (["documents="], ["documents=[]"]),
     ],
 )
 def test_arguments_become_overrides(given: list[str], expanded: list[str]) -> None:

@@ -25,13 +25,14 @@ class Comparison:
     test: Indices
     trials: tuple[Trial, ...]
     champion: Evaluation
+    metric: str
     test_intervals: dict[str, tuple[float, float]]
 
     @property
     def ranked(self) -> list[Evaluation]:
-        """Return the complete candidates, lowest cross-validated MAE first."""
+        """Return the complete candidates, lowest cross-validated error first."""
         complete = [trial.evaluation for trial in self.trials if trial.evaluation is not None]
-        return sorted(complete, key=lambda e: (e.cv["mae"], e.candidate.name))
+        return sorted(complete, key=lambda e: (e.cv[self.metric], e.candidate.name))
 
     def estimates(self, rows: Indices) -> Floats:
         """Return the champion's unrounded estimates for some records, in tokens."""
@@ -47,6 +48,7 @@ def compare(
     settings: Settings,
     margin: float,
     simpler_first: Sequence[str],
+    metric: str = "mae",
     on_trial: Callable[[Trial, int], None] = lambda *_: None,
 ) -> Comparison:
     """Compare candidates on the training records alone, choose one, and measure it once on the test.
@@ -68,7 +70,7 @@ def compare(
     if not complete:
         reason = trials[0].reason if trials else "the search is empty"
         raise InputError(f"no candidate could be fitted: {reason}: choose other features or models")
-    champion = select(complete, margin, simpler_first)
+    champion = select(complete, margin, simpler_first, metric)
     estimates = champion.fit.predict(dataset.matrix(champion.candidate.features, test))
     return Comparison(
         dataset=dataset,
@@ -76,6 +78,7 @@ def compare(
         test=test,
         trials=tuple(trials),
         champion=champion,
+        metric=metric,
         test_intervals=intervals(dataset.tokens[test], estimates, settings.resamples, settings.seed),
     )
 

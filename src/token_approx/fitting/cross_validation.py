@@ -10,8 +10,8 @@ from sklearn.model_selection import GroupKFold, RepeatedKFold
 
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Candidate, LinearFit, fit
-from token_approx.fitting.dataset import Dataset, Floats, Indices
-from token_approx.fitting.metrics import mean_interval, metrics
+from token_approx.fitting.dataset import Dataset, Floats, Indices, Names
+from token_approx.fitting.metrics import mean_intervals, metrics
 
 # More sources than this are left out in groups: a fit each would cost hours and say the same.
 MOST_SOURCES_LEFT_OUT_ALONE = 10
@@ -23,8 +23,12 @@ OnRepeat = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """How candidates are compared: folds x repeats, learning-curve sizes and repeats, seed, resamples."""
+    """How candidates are compared: folds x repeats, learning-curve sizes and repeats, seed, resamples.
 
+    With `grouped`, no source is on both sides of a fold.
+    """
+
+    grouped: bool
     folds: int
     repeats: int
     curve_sizes: int
@@ -74,10 +78,16 @@ def evaluate(
         InputError: there are fewer training records than folds.
     """
     X, tokens = dataset.matrix(candidate.features, train), dataset.tokens[train]
+    sources = dataset.sources[train]
     if len(train) < settings.folds:
         raise InputError(
             f"{len(train)} training records are fewer than cross_validation.folds={settings.folds}:"
             " lower it or label more samples"
+        )
+    if settings.grouped and len(set(sources.tolist())) < settings.folds:
+        raise InputError(
+            f"{len(set(sources.tolist()))} sources are fewer than cross_validation.folds={settings.folds}:"
+            " lower it or set cross_validation.grouped=false"
         )
     fitted = fit(candidate, X, tokens)
     # The fit above has validated parameters and data; doing so in each of 200 more doubles their time.
@@ -85,19 +95,23 @@ def evaluate(
         return Evaluation(
             candidate=candidate,
             fit=fitted,
-            cv=_cross_validate(candidate, X, tokens, settings, on_repeat),
+            cv=_cross_validate(candidate, X, tokens, sources, settings, on_repeat),
             unseen=_unseen_sources(candidate, dataset, train, fitted, settings.seed),
-            curve=_learning_curve(candidate, X, tokens, settings),
+            curve=_learning_curve(candidate, X, tokens, sources, settings),
             test=metrics(dataset.tokens[test], fitted.predict(dataset.matrix(candidate.features, test))),
         )
 
 
 def _cross_validate(
-    candidate: Candidate, X: Floats, tokens: Floats, settings: Settings, on_repeat: OnRepeat | None
+    candidate: Candidate,
+    X: Floats,
+    tokens: Floats,
+    sources: Names,
+    settings: Settings,
+    on_repeat: OnRepeat | None,
 ) -> dict[str, float]:
     estimates = np.empty((settings.repeats, len(tokens)))
-    folds = RepeatedKFold(n_splits=settings.folds, n_repeats=settings.repeats, random_state=settings.seed)
-    for number, (inside, outside) in enumerate(folds.split(X)):
+    for number, (inside, outside) in enumerate(_folds(sources, settings, settings.repeats)):
         repeat, fold = divmod(number, settings.folds)
         estimates[repeat, outside] = fit(candidate, X[inside], tokens[inside]).predict(X[outside])
         if on_repeat and fold == settings.folds - 1:
@@ -130,7 +144,17 @@ def _unseen_sources(
     return pd.DataFrame(rows)
 
 
-def leave_sources_out(sources: np.ndarray, seed: int) -> Iterator[tuple[Indices, Indices]]:
+def _folds(sources: Names, settings: Settings, repeats: int) -> Iterator[tuple[Indices, Indices]]:
+    if settings.grouped:
+        for repeat in range(repeats):
+            folds = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed + repeat)
+            yield from folds.split(sources, groups=sources)
+    else:
+        folds = RepeatedKFold(n_splits=settings.folds, n_repeats=repeats, random_state=settings.seed)
+        yield from folds.split(sources)
+
+
+def leave_sources_out(sources: Names, seed: int) -> Iterator[tuple[Indices, Indices]]:
     """Yield (seen, left out) indices with each source left out once; many sources go in ten groups."""
     n_sources = len(set(sources.tolist()))
     if n_sources > 1:
@@ -139,24 +163,21 @@ def leave_sources_out(sources: np.ndarray, seed: int) -> Iterator[tuple[Indices,
         yield from folds.split(sources, groups=sources)
 
 
-def _learning_curve(candidate: Candidate, X: Floats, tokens: Floats, settings: Settings) -> pd.DataFrame:
-    folds = RepeatedKFold(
-        n_splits=settings.folds, n_repeats=settings.curve_repeats, random_state=settings.seed
-    )
-    largest = len(tokens) - -(-len(tokens) // settings.folds)
+def _learning_curve(
+    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: Settings
+) -> pd.DataFrame:
+    folds = list(_folds(sources, settings, settings.curve_repeats))
+    largest = min(len(inside) for inside, _ in folds)
     smallest = min(max(SMALLEST_FIT, X.shape[1] + 2), largest)
     sizes = np.unique(np.linspace(smallest, largest, settings.curve_sizes).round().astype(int))
     errors = np.empty((len(sizes), settings.curve_repeats, len(tokens)))
     order = np.random.default_rng(settings.seed)
-    for number, (inside, outside) in enumerate(folds.split(X)):
+    for number, (inside, outside) in enumerate(folds):
         shuffled = order.permutation(inside)
         for row, size in enumerate(sizes):
             some = shuffled[:size]
             estimates = fit(candidate, X[some], tokens[some]).predict(X[outside])
             errors[row, number // settings.folds, outside] = np.abs(estimates - tokens[outside])
-    rows = []
-    for size, by_repeat in zip(sizes, errors, strict=True):
-        by_record = by_repeat.mean(axis=0)
-        low, high = mean_interval(by_record, settings.resamples, settings.seed)
-        rows.append({"records": int(size), "cv_mae": by_record.mean(), "low": low, "high": high})
-    return pd.DataFrame(rows)
+    by_record = errors.mean(axis=1)
+    low, high = mean_intervals(by_record, settings.resamples, settings.seed)
+    return pd.DataFrame({"records": sizes, "cv_mae": by_record.mean(axis=1), "low": low, "high": high})

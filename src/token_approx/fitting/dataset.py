@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from token_approx.errors import InputError
 from token_approx.labelling.records import Record, read_records
+from token_approx.text.features import FEATURES
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -21,8 +23,9 @@ class Dataset:
     """Labelled records of one reference model.
 
     `features` has one row per record and one column per feature; `tokens` (n,) are the counted tokens;
-    `sources` (n,) say what each record came from. `held_out` are records of sources that take no part in
-    fitting or choosing and only show the error on an unseen source.
+    `sources` (n,) say what each record came from and `categories` (n,) what kind of text it is, "" where
+    that is unknown. `held_out` are records of sources that take no part in fitting or choosing and only show
+    the error on an unseen source.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Dataset:
     features: pd.DataFrame
     tokens: Floats
     sources: Names
+    categories: Names
     held_out: "Dataset | None" = None
 
     def __len__(self) -> int:
@@ -76,6 +80,35 @@ def read_dataset(
     return _as_arrays(name, path, fitted, _as_arrays(name, path, held_out) if held_out else None)
 
 
+def read_corpus(name: str, path: str, tokens: str) -> Dataset:
+    """Read a table of measured documents: features, and counts under several tokenizers.
+
+    `tokens` names the column of counts. A document's source is its corpus and group, its category
+    `<corpus> <category>`.
+
+    Raises:
+        InputError: the file cannot be read or lacks a column.
+    """
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read ({reason}): measure the corpora again") from error
+    missing = [column for column in ("corpus", "id", "category", "group", tokens) if column not in frame]
+    if missing:
+        raise InputError(f"{path}: has no column {missing[0]!r}: measure the corpora again")
+    return Dataset(
+        name=name,
+        reference_model=name.removeprefix("corpus-"),
+        path=Path(path),
+        ids=tuple(frame["id"]),
+        features=frame[[column for column in frame if column in FEATURES]].astype(np.float64),
+        tokens=frame[tokens].to_numpy(np.float64),
+        sources=(frame["corpus"] + " " + frame["group"]).to_numpy(str),
+        categories=(frame["corpus"] + " " + frame["category"]).to_numpy(str),
+    )
+
+
 def _check_names(path: Path, field: str, wanted: Sequence[str], found: set[str]) -> None:
     unknown = sorted(set(wanted) - found)
     if unknown:
@@ -103,6 +136,7 @@ def _as_arrays(name: str, path: Path, records: list[Record], held_out: Dataset |
         features=pd.DataFrame([record.features for record in records])[shared].astype(np.float64),
         tokens=np.array([record.input_tokens for record in records], dtype=np.float64),
         sources=np.array([record.source for record in records]),
+        categories=np.array([record.category or "" for record in records]),
         held_out=held_out,
     )
 

@@ -11,13 +11,15 @@ FeatureSets = Callable[[Sequence[str]], list[tuple[str, ...]]]
 SUBSET_NAMES: dict[tuple[str, ...], str] = {("bytes", "runes", "words", "lines"): "basic"}
 
 
-def exactly(held: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return one feature set, the named features.
+def exactly(held: Sequence[str], names: Sequence[str], *, required: bool = True) -> list[tuple[str, ...]]:
+    """Return one feature set, the named features; none if a record lacks one that is not `required`.
 
     Raises:
-        InputError: a record lacks one of them.
+        InputError: a record lacks a required one.
     """
     missing = [name for name in names if name not in held]
+    if missing and not required:
+        return []
     if missing:
         raise InputError(f"feature {missing[0]!r} is not in every record: valid are {', '.join(held)}")
     return [tuple(names)]

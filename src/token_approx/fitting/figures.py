@@ -48,10 +48,10 @@ def candidate_figure(tokens: Floats, estimates: Floats, sources: Names, name: st
     return figure
 
 
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG at 150 dots per inch."""
+def png(figure: Figure, dpi: int = DPI) -> bytes:
+    """Return a figure as PNG, at 150 dots per inch unless told otherwise."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DPI, format="png", pil_kwargs={"compress_level": 3})
+    figure.savefig(buffer, dpi=dpi, format="png", pil_kwargs={"compress_level": 3})
     return buffer.getvalue()
 
 

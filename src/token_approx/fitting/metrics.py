@@ -4,15 +4,18 @@ import numpy as np
 
 from token_approx.fitting.dataset import Floats
 
+# Below, a percentage says little; such texts are reported apart, in tokens.
+SHORT = 20
 METRICS = ("mae", "mape", "median_abs_error", "p95_abs_error", "bias", "r2")
 
 
 def metrics(tokens: Floats, estimates: Floats) -> dict[str, float]:
     """Return the errors of estimates (…, n) against the counted tokens (…, n), over the last axis.
 
-    `mae`, `median_abs_error`, `p95_abs_error` and `bias` (mean of estimate minus truth) are in tokens,
-    `mape` in percent of the truth (texts of 0 tokens count as 1), `r2` is 1 - residual / total variance
-    (0 when all truths are equal).
+    `mae`, `median_abs_error`, `p95_abs_error` and `bias` (mean of estimate minus truth) are in tokens;
+    `mape` is in percent of the truth, over the texts of 20 tokens or more (over all, each at least 1 token,
+    where there is none: one token off in three says little); `r2` is 1 - residual / total variance, 0 when
+    all truths are equal.
     """
     return {name: float(value) for name, value in _metrics(tokens, estimates).items()}
 
@@ -34,12 +37,15 @@ def intervals(
     }
 
 
-def mean_interval(values: Floats, resamples: int, seed: int, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of the mean of values (n,)."""
-    rows = np.random.default_rng(seed).integers(0, len(values), size=(resamples, len(values)))
+def mean_intervals(values: Floats, resamples: int, seed: int, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the percentile bootstrap intervals (low, high) of the means of values (k, n) over n."""
+    random = np.random.default_rng(seed)
+    size = values.shape[1]
+    # How often each record is drawn, so that a resample's means are one matrix product.
+    counts = random.multinomial(size, np.full(size, 1 / size), size=resamples)
     tail = 100 * (1 - level) / 2
-    low, high = np.percentile(values[rows].mean(axis=1), [tail, 100 - tail])
-    return float(low), float(high)
+    low, high = np.percentile(values @ counts.T / size, [tail, 100 - tail], axis=1)
+    return low, high
 
 
 def _metrics(tokens: Floats, estimates: Floats) -> dict[str, Floats]:
@@ -47,9 +53,12 @@ def _metrics(tokens: Floats, estimates: Floats) -> dict[str, Floats]:
     absolute = np.abs(error)
     total = np.sum((tokens - tokens.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
     residual = np.sum(error**2, axis=-1)
+    long = tokens >= SHORT
+    counted = np.where(long.any(axis=-1, keepdims=True), long, 1.0)
+    relative = absolute / np.maximum(tokens, 1.0)
     return {
         "mae": absolute.mean(axis=-1),
-        "mape": 100 * (absolute / np.maximum(tokens, 1.0)).mean(axis=-1),
+        "mape": 100 * (relative * counted).sum(axis=-1) / counted.sum(axis=-1),
         "median_abs_error": np.median(absolute, axis=-1),
         "p95_abs_error": np.percentile(absolute, 95, axis=-1),
         "bias": error.mean(axis=-1),

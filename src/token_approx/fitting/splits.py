@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from token_approx.errors import InputError
 from token_approx.fitting.dataset import Dataset, Indices
@@ -51,6 +51,16 @@ def by_source(dataset: Dataset, sources: Sequence[str]) -> tuple[Indices, Indice
     if in_test.sum() == len(dataset):
         raise InputError("split=by_source: every source is in the test: leave one out of split.sources")
     return np.flatnonzero(~in_test), np.flatnonzero(in_test)
+
+
+def by_group(dataset: Dataset, test_size: float, seed: int) -> tuple[Indices, Indices]:
+    """Return a seeded random split in which no source is on both sides."""
+    _check_size(dataset)
+    if len(set(dataset.sources.tolist())) < 2:  # noqa: PLR2004 - one side each
+        raise InputError("split=by_group: all records are of one source: choose split=random")
+    shuffled = GroupShuffleSplit(n_splits=1, test_size=test_size, random_state=seed)
+    train, test = next(shuffled.split(dataset.tokens, groups=dataset.sources))
+    return train, test
 
 
 def _check_size(dataset: Dataset) -> None:

@@ -1,9 +1,7 @@
 """Records: one labelled measurement per line of JSON, validated on the way in, without any text."""
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -11,6 +9,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from token_approx.errors import InputError
+from token_approx.files import write_whole
 
 FeatureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FeatureValue = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -44,6 +43,7 @@ class Record(BaseModel):
     source_path: str | None = None
     category: str | None = None
     lang: str | None = None
+    note: str | None = None
 
 
 def read_records(path: Path) -> list[Record]:
@@ -84,12 +84,8 @@ def read_records(path: Path) -> list[Record]:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records whole, one JSON object per line, by a temporary file renamed into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        file.writelines(record_line(record) for record in records)
-    Path(file.name).chmod(0o644)
-    os.replace(file.name, path)  # noqa: PTH105 - Path.replace is the same call, os.replace the known idiom
+    """Write records whole, one JSON object per line, never a part."""
+    write_whole(path, "".join(record_line(record) for record in records).encode())
 
 
 def record_line(record: Record) -> str:

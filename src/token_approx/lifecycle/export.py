@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,9 @@ from typing import Any
 import jsonschema
 
 from token_approx import __version__
+from token_approx.files import write_whole
 from token_approx.fitting.comparison import Comparison
+from token_approx.text.features import NGRAM
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = "model_coefs.schema.json"
@@ -39,6 +39,10 @@ def model_coefs(comparison: Comparison, scope: str, provenance: Mapping[str, Any
             f"w_{name}": float(value)
             for name, value in zip(candidate.features, champion.fit.coefficients, strict=True)
         },
+        "tables": {
+            name: {"file": path.name, "sha256": sha256(path)}
+            for name, path in tables_of(candidate.features).items()
+        },
         "domain": domain(comparison),
         "metrics": {
             "training_records": len(comparison.train),
@@ -60,6 +64,13 @@ def model_coefs(comparison: Comparison, scope: str, provenance: Mapping[str, Any
     return content
 
 
+def tables_of(features: Iterable[str]) -> dict[str, Path]:
+    """Return the files of the shipped n-gram tables that some features are costs under."""
+    tables = files("token_approx.text") / "tables"
+    names = {name: f"{name.removeprefix(NGRAM)}.json" for name in features if name.startswith(NGRAM)}
+    return {name: Path(str(tables / file)) for name, file in names.items()}
+
+
 def domain(comparison: Comparison) -> dict[str, list[float]]:
     """Return the training records' range [least, greatest] of each feature and of bytes per feature."""
     frame = comparison.dataset.features.iloc[comparison.train]
@@ -78,15 +89,6 @@ def schema_text() -> str:
 def write_json(path: Path, content: object) -> None:
     """Write JSON whole; numbers are shortest round-trip decimals."""
     write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by a temporary one in the same folder, renamed into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    Path(file.name).chmod(0o644)
-    os.replace(file.name, path)  # noqa: PTH105 - the known idiom
 
 
 def sha256(path: Path) -> str:

@@ -14,7 +14,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.tracking import MlflowClient
 
 from token_approx.fitting.comparison import Comparison
-from token_approx.lifecycle.export import write_json
+from token_approx.lifecycle.export import tables_of, write_json
 
 CHAMPION = "champion"
 EXAMPLE_ROWS = 3
@@ -41,7 +41,8 @@ def register(run: Run, comparison: Comparison, coefs: dict[str, Any], *, promote
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(code),
-            artifacts={"model_coefs": str(path)},
+            artifacts={"model_coefs": str(path)}
+            | {name: str(table) for name, table in tables_of(coefs["feature_set"]).items()},
             input_example=example,
             # Named outright: to infer them, MLflow would load the model in a process of its own.
             pip_requirements=["mlflow", "numpy", "pandas"],

@@ -138,6 +138,11 @@ def log_candidate(
     return str(run.info.run_id)
 
 
+def log_metrics(run: Run, values: Mapping[str, float]) -> None:
+    """Log metrics of a run in one call."""
+    MlflowClient().log_batch(run.info.run_id, metrics=_as_metrics(values))
+
+
 def log_files(run_id: str, files: Mapping[str, bytes]) -> None:
     """Log files given as relative path to content, in one call."""
     with tempfile.TemporaryDirectory() as folder:

@@ -22,8 +22,10 @@ from token_approx.errors import InputError
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 LISTS = ("features", "model")
+# Lists of paths: always a list, each path quoted.
+PATH_LISTS = ("documents", "text")
 RENAMED = {"models": "model"}
-PATHS = ("records", "output")
+PATHS = ("records", "output", "out", "books", "tokenizer.path")
 
 
 def expand(arguments: Iterable[str]) -> list[str]:
@@ -40,14 +42,20 @@ def expand(arguments: Iterable[str]) -> list[str]:
         name = RENAMED.get(key, key)
         if key == "overrides" and equals:
             expanded += expand(shlex.split(value))
+        elif name in PATH_LISTS and equals and not value.startswith("["):
+            expanded.append(f"{name}=[{','.join(_quoted(path) for path in value.split(',') if path)}]")
         elif name in LISTS and "," in value and not sweep and not value.startswith("["):
             expanded.append(f"{name}=[{value}]")
         elif name in PATHS and equals and value[:1] not in ("'", '"'):
-            quoted = value.replace("\\", "\\\\").replace("'", "\\'")
-            expanded.append(f"{name}='{quoted}'")
+            expanded.append(f"{name}={_quoted(value)}")
         else:
             expanded.append(f"{name}{equals}{value}")
     return expanded
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:

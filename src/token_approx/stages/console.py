@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -71,6 +73,21 @@ def summary(
     lines[""] = f"{_ui_server()}/{leaderboard}"
     for label, line in lines.items():
         console.print(f"{label:<9} {line}", soft_wrap=True)
+
+
+def notice(message: str) -> None:
+    """Print a line to standard error."""
+    Console(stderr=True, highlight=False).print(message, soft_wrap=True)
+
+
+def table(title: str, frame: pd.DataFrame) -> None:
+    """Print a table; numbers with two decimals."""
+    shown = Table(title=title, title_justify="left")
+    for column in frame.columns:
+        shown.add_column(str(column), justify="right" if is_numeric_dtype(frame[column]) else "left")
+    for row in frame.itertuples(index=False):
+        shown.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
+    Console(highlight=False).print(shown)
 
 
 def _ranking(compared: Comparison) -> Table:

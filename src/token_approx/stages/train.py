@@ -8,13 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from joblib import Parallel, delayed
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import InputError
+from token_approx.files import write_whole
 from token_approx.fitting import comparison as results
+from token_approx.fitting.breakdown import breakdown, by_size, category_figure
 from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import Settings
 from token_approx.fitting.figures import candidate_figure, figures, png
@@ -58,11 +61,12 @@ def train(config: DictConfig) -> None:
                 settings=_settings(config),
                 margin=config.selection.margin,
                 simpler_first=config.selection.simpler_first,
+                metric=config.selection.metric,
                 on_trial=lambda _, expected: advance(expected),
             )
         with _timed(seconds, "draw"):
             tables = _tables(compared)
-            drawn = {f"figures/{name}.png": png(figure) for name, figure in figures(compared).items()}
+            drawn = _figures(compared)
             own_figures = _candidate_figures(compared, config.workers)
         with _timed(seconds, "log"), console.progress("runs") as advance:
             logged = tracking.dataset_input(dataset)
@@ -83,8 +87,10 @@ def train(config: DictConfig) -> None:
             leaderboard = tracking.share_leaderboard(run)
         output = Path(config.output)
         for name, data in (tables | drawn).items():
-            export.write_whole(output / name, data)
-        export.write_whole(output / export.SCHEMA_FILE, export.schema_text().encode())
+            write_whole(output / name, data)
+        write_whole(output / export.SCHEMA_FILE, export.schema_text().encode())
+        for table in export.tables_of(coefs["feature_set"]).values():
+            write_whole(output / table.name, table.read_bytes())
         export.write_json(output / COEFS, coefs)
     console.summary(compared, coefs, output, leaderboard, seconds)
 
@@ -94,6 +100,8 @@ def _check_numbers(config: DictConfig) -> None:
         value = OmegaConf.select(config, key)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InputError(f"{key}={value}: give a whole number of at least {least}")
+    if config.selection.metric not in ("mae", "mape"):
+        raise InputError(f"selection.metric={config.selection.metric}: valid are mae, mape")
     margin = config.selection.margin
     if not isinstance(margin, int | float) or not margin >= 0:
         raise InputError(f"selection.margin={margin}: give a share of at least 0, such as 0.03")
@@ -101,6 +109,7 @@ def _check_numbers(config: DictConfig) -> None:
 
 def _settings(config: DictConfig) -> Settings:
     return Settings(
+        grouped=config.cross_validation.grouped,
         folds=config.cross_validation.folds,
         repeats=config.cross_validation.repeats,
         curve_sizes=config.learning_curve.sizes,
@@ -134,21 +143,40 @@ def _provenance(run: Any) -> dict[str, Any]:  # noqa: ANN401 - mlflow's Run
 
 
 def _tables(compared: Comparison) -> dict[str, bytes]:
+    tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
     tables = {
         "candidates": results.candidates_table(compared),
         "test_metrics": results.metrics_table(compared),
         "learning_curve": compared.champion.curve,
         "coefficients": results.coefficients_table(compared),
         "unseen_sources": results.unseen_table(compared),
+        "errors_by_size": by_size(tokens, estimates),
+        "errors_by_category": _by_category(compared),
     }
     return {f"tables/{name}.csv": tracking.table_csv(table) for name, table in tables.items() if len(table)}
 
 
-def _candidate_figures(compared: Comparison, workers: int) -> list[bytes | None]:
-    # 0.15 s each and one per candidate: drawn by the processes that fitted them.
-    return list(
-        Parallel(n_jobs=workers)(delayed(_candidate_figure)(trial, compared) for trial in compared.trials)
-    )
+def _by_category(compared: Comparison) -> pd.DataFrame:
+    labels = compared.dataset.categories[compared.test]
+    if not labels.any():
+        return pd.DataFrame()
+    tokens = compared.dataset.tokens[compared.test]
+    return breakdown("category", labels, tokens, compared.estimates(compared.test))
+
+
+def _figures(compared: Comparison) -> dict[str, bytes]:
+    drawn = figures(compared)
+    categories = _by_category(compared)
+    if len(categories):
+        drawn["errors_by_category"] = category_figure(categories, compared.champion.candidate.name)
+    return {f"figures/{name}.png": png(figure) for name, figure in drawn.items()}
+
+
+def _candidate_figures(compared: Comparison, workers: int) -> Iterator[bytes | None]:
+    # One per candidate and 0.2 s each: drawn by the processes that fitted them, while runs are logged here.
+    work = (delayed(_candidate_figure)(trial, compared) for trial in compared.trials)
+    drawn: Iterator[bytes | None] = Parallel(n_jobs=workers, return_as="generator")(work)
+    return drawn
 
 
 def _candidate_figure(trial: Trial, compared: Comparison) -> bytes | None:
@@ -156,7 +184,7 @@ def _candidate_figure(trial: Trial, compared: Comparison) -> bytes | None:
         return None
     tokens, sources = compared.dataset.tokens[compared.test], compared.dataset.sources[compared.test]
     estimates = trial.evaluation.fit.predict(compared.dataset.matrix(trial.candidate.features, compared.test))
-    return png(candidate_figure(tokens, estimates, sources, trial.candidate.name))
+    return png(candidate_figure(tokens, estimates, sources, trial.candidate.name), dpi=100)
 
 
 def _candidate_files(trial: Trial, figure: bytes | None) -> dict[str, bytes]:

@@ -1,0 +1,82 @@
+"""Labelled documents: text, token count, group and category, from Parquet or JSON Lines."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from token_approx.errors import InputError
+from token_approx.pretraining.pieces import Floats
+
+OPTIONAL = {"family": "", "split": ""}
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How often a document counts: by its family, and by `others` for languages outside of `main_languages`.
+
+    The language is what follows the family in a category (`narr_fr`), for the families in `by_language`.
+    """
+
+    families: Mapping[str, float] = field(default_factory=dict)
+    by_language: Sequence[str] = ()
+    main_languages: Sequence[str] = ()
+    others: float = 1.0
+
+    def of(self, documents: pd.DataFrame) -> Floats:
+        """Return the weight of each document, shape (documents,)."""
+        family = documents["family"]
+        weights = family.map(lambda name: self.families.get(name, 1.0)).to_numpy(np.float64)
+        language = documents["category"].str.split("_", n=1).str[1].astype(object).fillna("")
+        minor = family.isin(list(self.by_language)) & ~language.isin(list(self.main_languages))
+        return np.where(minor, self.others * weights, weights)
+
+
+def read_documents(paths: Sequence[str], tokens: str) -> pd.DataFrame:
+    """Return labelled documents as a frame: corpus, text, tokens, group, category, family, split.
+
+    `tokens` names the column of counts. Documents without text are left out: they teach nothing. A file
+    without `group` has a group per document, one without `category` is a category of its own.
+
+    Raises:
+        InputError: a file cannot be read, or lacks a column or a count.
+    """
+    if not paths:
+        raise InputError("pretrain needs documents: give documents=[<path>,…]")
+    return pd.concat([_read(Path(path), tokens) for path in paths], ignore_index=True)
+
+
+def _read(path: Path, tokens: str) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read ({reason}): give Parquet or JSON Lines") from error
+    for column in ("text", tokens):
+        if column not in frame:
+            raise InputError(f"{path}: has no column {column!r}: it has {', '.join(map(str, frame.columns))}")
+    counts = pd.to_numeric(frame[tokens], errors="coerce")
+    bad = np.flatnonzero(~(counts >= 0))
+    if bad.size:
+        found = frame[tokens].iloc[bad[0]]
+        raise InputError(f"{path}: row {bad[0]}, {tokens}: {found} is no token count: count that text again")
+    defaults = {
+        "group": [f"{path.stem}-{row}" for row in range(len(frame))],
+        "category": path.stem,
+    } | OPTIONAL
+    frame = frame.assign(tokens=counts.astype(np.float64), corpus=path.stem)
+    frame = frame.assign(**{name: value for name, value in defaults.items() if name not in frame})
+    kept = ["corpus", "text", "tokens", "group", "category", *OPTIONAL]
+    return frame.loc[frame["text"].str.len() > 0, kept]
+
+
+def held_out(documents: pd.DataFrame, share: float, seed: int) -> pd.Series:
+    """Say which documents are held out: the split `test` where there is one, else a share of the groups."""
+    if (documents["split"] == "test").any():
+        return documents["split"] == "test"
+    groups = np.sort(documents["group"].unique())
+    drawn = np.random.default_rng(seed).permutation(groups)[: max(1, round(share * len(groups)))]
+    return documents["group"].isin(drawn)

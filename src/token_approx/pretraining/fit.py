@@ -1,0 +1,103 @@
+"""Fit hashed n-gram tables: weighted ridge on pieces and whole documents, by conjugate gradients."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from token_approx.pretraining.design import Design, Layout
+from token_approx.pretraining.pieces import Corpus, Floats, PieceSpec, cut, spans
+from token_approx.text.ngrams import NgramTable
+
+LARGEST = 2**15 - 1
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """Hyperparameters of a fit.
+
+    `document` is the weight of a document's squared relative error against a piece's squared error per
+    token, `floor` the tokens below which it stops growing; `offset` is added to a piece's expected tokens;
+    `ridge` is the penalty on each squared weight (1/tokens^2), by order; `iterations` are steps of conjugate
+    gradients; weights are stored in units of 2**-unit_bits tokens, and those below `prune` tokens become 0.
+    """
+
+    layout: Layout = field(default_factory=Layout)
+    pieces: PieceSpec = field(default_factory=PieceSpec)
+    document: float = 400.0
+    floor: float = 10.0
+    offset: float = 0.5
+    ridge: tuple[float, ...] = (0.2, 0.6, 2.0, 4.0)
+    iterations: int = 100
+    unit_bits: int = 12
+    prune: float = 0.0
+
+
+def fit_table(
+    corpus: Corpus, importance: Floats, spec: FitSpec, tokenizer: str, provenance: dict[str, Any]
+) -> NgramTable:
+    """Fit a table to `corpus`, each document counting `importance` times (shape (documents,))."""
+    exponent, weights = quantise(fit_weights(corpus, importance, spec), spec)
+    orders = tuple(range(1, len(spec.layout.bits) + 1))
+    return NgramTable(
+        tokenizer, orders, spec.layout.bits, weights, exponent, spec.layout.fold, provenance=provenance
+    )
+
+
+def fit_weights(corpus: Corpus, importance: Floats, spec: FitSpec) -> Floats:
+    """Weights in tokens, shape (columns,), that minimise the penalised weighted squared errors."""
+    edges = corpus.documents if corpus.starts is None else cut(corpus, spec.pieces)
+    target = corpus.tokens if corpus.starts is None else spans(corpus.starts, edges)
+    design = Design(corpus, edges, spec.layout)
+    tokens = corpus.tokens
+    counted = np.diff(design.documents)
+    density = np.repeat(tokens / design.lengths, counted)
+    piece = np.repeat(importance, counted) / (np.diff(edges) * density + spec.offset)
+    document = spec.document * importance / np.maximum(tokens, spec.floor) ** 2
+    ridge = np.repeat(np.asarray(spec.ridge), [1 << bits for bits in spec.layout.bits])
+    return conjugate_gradients(design, target, piece, document, ridge, spec.iterations)
+
+
+def conjugate_gradients(
+    design: Design, target: Floats, piece: Floats, document: Floats, ridge: Floats, iterations: int
+) -> Floats:
+    """Minimise piece errors^2 . piece + document errors^2 . document + weights^2 . ridge; shape (columns,).
+
+    `target` and `piece` have shape (pieces,), `document` (documents,), `ridge` (columns,).
+    """
+    counted = np.diff(design.documents)
+
+    def weighted(error: Floats) -> Floats:
+        whole = np.add.reduceat(error, design.documents[:-1]) * document
+        return error * piece + np.repeat(whole, counted)
+
+    scale = ridge + design.backward(piece) + design.document_squares(document)
+    weights = np.zeros(design.size)
+    gradient = design.backward(weighted(target))
+    step = gradient / scale
+    slope = float(gradient @ step)
+    for _ in range(iterations):
+        if slope <= 0.0:
+            break
+        moved = design.backward(weighted(design.forward(step))) + ridge * step
+        length = slope / float(step @ moved)
+        weights += length * step
+        gradient -= length * moved
+        scaled = gradient / scale
+        before, slope = slope, float(gradient @ scaled)
+        step = scaled + (slope / before) * step
+    return weights
+
+
+def quantise(weights: Floats, spec: FitSpec) -> tuple[int, tuple[npt.NDArray[np.int16], ...]]:
+    """Round weights (tokens, shape (columns,)) to int16 in units of 2**-exponent tokens, by order.
+
+    The exponent is the asked one, or less where the largest weight would not fit.
+    """
+    kept = np.where(np.abs(weights) < spec.prune, 0.0, weights)
+    exponent = spec.unit_bits
+    while np.abs(kept).max(initial=0.0) * 2.0**exponent > LARGEST:
+        exponent -= 1
+    whole = np.rint(kept * 2.0**exponent).astype(np.int16)
+    return exponent, tuple(np.split(whole, spec.layout.offsets[1:-1]))

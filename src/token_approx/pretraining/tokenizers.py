@@ -1,0 +1,108 @@
+"""Tokenizers whose vocabulary is at hand: they say where the tokens of a training text end."""
+
+import base64
+import gzip
+import json
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from token_approx.errors import InputError
+from token_approx.pretraining.boundaries import normalised_ends, token_ends
+from token_approx.pretraining.pieces import Bytes
+
+Ends = Callable[[str], Bytes]
+
+
+def documents_only() -> None:
+    """Return no tokenizer: whole documents' counts are all that is known."""
+
+
+def openai_encoding(name: str) -> Ends:
+    """Return the token ends of an OpenAI encoding, from the vocabulary that bpe-openai carries.
+
+    Raises:
+        InputError: the extra `pretrain` is not installed, or there is no such encoding.
+    """
+    return _ends(openai_tokenizer(name), token_ends)
+
+
+def openai_tokenizer(name: str) -> Any:  # noqa: ANN401 - tiktoken.Encoding, an extra
+    """Return tiktoken's encoding `name` without its download, from bpe-openai's vocabulary.
+
+    Raises:
+        InputError: the extra `pretrain` is not installed, or there is no such encoding.
+    """
+    try:
+        from tiktoken_ext import openai_public  # noqa: PLC0415 - an extra
+
+        packed = (files("bpe_openai") / "data" / f"{name}.tiktoken.gz").read_bytes()
+    except ImportError as error:
+        raise InputError(_missing(error)) from error
+    except OSError as error:
+        raise InputError(f"tokenizer.name={name}: bpe-openai carries no such vocabulary") from error
+    lines = gzip.decompress(packed).decode("ascii").splitlines()
+    ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
+    return _encoding(name, ranks, _pattern_of(openai_public, name))
+
+
+def claude_2(path: str) -> Ends:
+    """Return the token ends of the Claude 2 vocabulary, from the `claude.json` that Anthropic published.
+
+    The file is in the npm package `@anthropic-ai/tokenizer`. Its tokenizer reads the NFKC form of a text.
+
+    Raises:
+        InputError: the extra `pretrain` is not installed, or the file is not that one.
+    """
+    try:
+        vocabulary = json.loads(Path(path).read_text(encoding="utf-8"))
+        _, first, *tokens = vocabulary["bpe_ranks"].split(" ")
+        ranks = {base64.b64decode(token): rank for rank, token in enumerate(tokens, start=int(first))}
+        pattern = vocabulary["pat_str"]
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+        raise InputError(f"{path}: {reason}: give tokenizer.path=<claude.json>") from error
+    except (ValueError, KeyError, AttributeError) as error:
+        reason = f"is no claude.json ({error!r})"
+        raise InputError(f"{path}: {reason}: take it from @anthropic-ai/tokenizer") from error
+    return _ends(_encoding("claude_2", ranks, pattern), normalised_ends)
+
+
+def _encoding(name: str, ranks: dict[bytes, int], pattern: str) -> Any:  # noqa: ANN401 - an extra
+    try:
+        import tiktoken  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise InputError(_missing(error)) from error
+    return tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+
+
+def _ends(encoding: Any, method: Callable[..., Bytes]) -> Ends:  # noqa: ANN401 - an extra
+    lengths = np.array([len(token) for token in _tokens(encoding)], np.int32)
+    return partial(method, encode=encoding.encode_ordinary, lengths=lengths)
+
+
+def _tokens(encoding: Any) -> list[bytes]:  # noqa: ANN401 - an extra
+    tokens = [b""] * (encoding.max_token_value + 1)
+    for token in encoding.token_byte_values():
+        tokens[encoding.encode_single_token(token)] = token
+    return tokens
+
+
+def _pattern_of(openai_public: Any, name: str) -> str:  # noqa: ANN401 - a module
+    # The package's constructors download the vocabulary; with that step replaced, they give the pattern.
+    original = openai_public.load_tiktoken_bpe
+    openai_public.load_tiktoken_bpe = lambda *_, **__: {}
+    try:
+        return str(openai_public.ENCODING_CONSTRUCTORS[name]()["pat_str"])
+    except KeyError as error:
+        raise InputError(f"tokenizer.name={name}: tiktoken knows no such encoding") from error
+    finally:
+        openai_public.load_tiktoken_bpe = original
+
+
+def _missing(error: ImportError) -> str:
+    return f"{error.name} is not installed: pip install 'token-approx[pretrain]'"

@@ -1,0 +1,132 @@
+"""Labelled documents -> an n-gram table, as an MLflow run with its errors on held-out groups."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from token_approx import __version__
+from token_approx.errors import InputError
+from token_approx.files import write_whole
+from token_approx.fitting.breakdown import breakdown, category_figure
+from token_approx.fitting.figures import png
+from token_approx.lifecycle import tracking
+from token_approx.pretraining.documents import held_out, read_documents
+from token_approx.pretraining.fit import FitSpec, fit_table
+from token_approx.pretraining.pieces import Bytes, Corpus, gather_counted, gather_traced
+from token_approx.stages import console
+from token_approx.stages.command_line import run_stage
+from token_approx.text.ngrams import NgramTable
+
+
+def pretrain(config: DictConfig) -> None:
+    """Fit the table that the configuration describes."""
+    if not config.name:
+        raise InputError("pretrain needs a name for the table: give name=<name>")
+    documents = read_documents(config.documents, config.tokens)
+    ends: Callable[[str], Bytes] | None = instantiate(config.tokenizer)
+    spec: FitSpec = instantiate(config.fit, _convert_="all")
+    outside = held_out(documents, config.held_out, config.seed)
+    with tracking.parent_run(config.experiment, f"pretrain · {config.name}") as run:
+        tracking.log_configuration(run, _parameters(config), OmegaConf.to_yaml(config, resolve=True))
+        inside = documents[~outside]
+        importance = instantiate(config.importance, _convert_="all").of(inside)
+        corpus = _corpus(inside, ends, spec.pieces.head)
+        provenance = _provenance(config, documents, corpus)
+        table = fit_table(corpus, importance, spec, config.name, provenance)
+        del corpus
+        path = Path(config.out or f"{config.reports}/{config.name}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.save(path)
+        categories, whole = _errors(table, documents[outside])
+        files = {
+            "tables/by_category.csv": tracking.table_csv(categories),
+            "tables/summary.csv": tracking.table_csv(whole),
+            "figures/by_category.png": png(category_figure(categories, f"n-gram table {config.name}")),
+        }
+        for name, data in files.items():
+            write_whole(Path(config.reports, config.name, name), data)
+        tracking.log_files(run.info.run_id, files | {f"{config.name}.json": path.read_bytes()})
+        tracking.log_metrics(run, _metrics(whole))
+    console.table(f"{path}: errors on held-out documents", whole)
+
+
+def _corpus(documents: pd.DataFrame, ends: Callable[[str], Bytes] | None, head: int) -> Corpus:
+    texts = documents["text"].tolist()
+    if ends is None:
+        return gather_counted(texts, documents["tokens"].to_numpy())
+    _check(texts, documents["tokens"].tolist(), ends)
+    return gather_traced(texts, ends, head)
+
+
+def _check(texts: list[str], tokens: list[float], ends: Callable[[str], Bytes], sample: int = 50) -> None:
+    # A wrong vocabulary would teach the table another tokenizer: compare some documents' own counts.
+    for text, counted in list(zip(texts, tokens, strict=True))[:: max(1, len(texts) // sample)]:
+        found = int(ends(text).sum())
+        if found != counted:
+            raise InputError(
+                f"the tokenizer counts {found} tokens where the documents say {counted:.0f}: use theirs"
+            )
+
+
+def _errors(table: NgramTable, documents: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    # By category, and by corpus with its worst category.
+    estimated = np.maximum(0, np.floor(table.score_many(documents["text"]) * table.unit + 0.5))
+    tokens, corpus = documents["tokens"].to_numpy(np.float64), documents["corpus"]
+    categories = breakdown(
+        "category", (corpus + " " + documents["category"]).to_numpy(str), tokens, estimated
+    )
+    whole = breakdown("corpus", corpus.to_numpy(str), tokens, estimated)
+    worst = categories.groupby(categories["category"].str.split(" ").str[0])["mape"].max()
+    return categories, whole.assign(worst_category_mape=whole["corpus"].map(worst))
+
+
+def _provenance(config: DictConfig, documents: pd.DataFrame, corpus: Corpus) -> dict[str, object]:
+    return {
+        "documents": {Path(path).name: _sha256(Path(path)) for path in config.documents},
+        "counts": config.tokens,
+        "trained_on": {"documents": len(corpus.documents) - 1, "bytes": int(corpus.data.size)},
+        "labelled_documents": len(documents),
+        "fit": OmegaConf.to_container(config.fit, resolve=True),
+        "importance": OmegaConf.to_container(config.importance, resolve=True),
+        "package_version": __version__,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _parameters(config: DictConfig) -> dict[str, object]:
+    fit = {key: value for key, value in config.fit.items() if not isinstance(value, DictConfig)}
+    return {
+        "name": config.name,
+        "tokens": config.tokens,
+        "bits": config.fit.layout.bits,
+        "seed": config.seed,
+    } | {f"fit.{key}": value for key, value in fit.items() if not str(key).startswith("_")}
+
+
+def _metrics(whole: pd.DataFrame) -> dict[str, float]:
+    return {
+        f"test/{row['corpus']}/{name}": float(value)
+        for row in whole.to_dict("records")
+        for name, value in row.items()
+        if name != "corpus" and pd.notna(value)
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    run_stage("pretrain", pretrain)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Every feature that the package computes of a text, by name."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import lru_cache
+
+from token_approx.text.counts import count, encode
+from token_approx.text.ngrams import NgramTable
+
+BASIC = ("bytes", "runes", "words", "lines")
+NGRAM = "ngram_"
+TABLES = ("claude_2", "o200k_base", "cl100k_base")
+FEATURES = (*BASIC, *(NGRAM + table for table in TABLES))
+
+
+@lru_cache(maxsize=len(TABLES))
+def shipped_table(name: str) -> NgramTable:
+    """Return a shipped n-gram table, loaded once per process."""
+    return NgramTable.load(name)
+
+
+def features(text: str | bytes) -> dict[str, float]:
+    """Return all features of one text: its basic counts and its cost in tokens under each shipped table."""
+    return features_of([text])[0]
+
+
+def features_of(texts: Iterable[str | bytes]) -> list[dict[str, float]]:
+    """Return all features of each text; the tables score the texts together."""
+    data = [encode(text) if isinstance(text, str) else text for text in texts]
+    rows = [{name: float(value) for name, value in asdict(count(text)).items()} for text in data]
+    for name in TABLES:
+        table = shipped_table(name)
+        for row, units in zip(rows, table.score_many(data).tolist(), strict=True):
+            row[NGRAM + name] = units * table.unit
+    return rows

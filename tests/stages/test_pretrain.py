@@ -1,0 +1,112 @@
+"""Pretraining as a stage: a table, its errors, a run; and what is wrong, on one line."""
+
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+
+from tests.conftest import ROOT
+from token_approx.pretraining.tokenizers import openai_tokenizer
+from token_approx.stages import pretrain
+from token_approx.text.ngrams import NgramTable
+
+WORDS = ["alpha", "beta", "gamma", "delta", "naïve", "12", "345", "日本", ";", "(", ")", "foo_bar\n"]
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> Path:
+    """Write 200 documents counted by o200k_base in two categories, a fifth of their groups as test."""
+    random = np.random.default_rng(0)
+    texts = [" ".join(random.choice(WORDS, random.integers(3, 60))) for _ in range(200)]
+    encode = openai_tokenizer("o200k_base").encode_ordinary
+    path = tmp_path / "documents.parquet"
+    pd.DataFrame(
+        {
+            "text": texts,
+            "n": [len(encode(text)) for text in texts],
+            "group": [f"g{i % 20}" for i in range(200)],
+            "category": [f"c{i % 2}" for i in range(200)],
+            "split": ["test" if i % 20 < 4 else "train" for i in range(200)],
+        }
+    ).to_parquet(path)
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """Run the stage with arguments, as from a command line in the checkout."""
+    monkeypatch.chdir(ROOT)
+    small = ["fit.layout.bits=[8,10,10,10]", "fit.iterations=30"]
+    monkeypatch.setattr(sys, "argv", ["pretrain", *small, *arguments])
+    pretrain.main()
+
+
+def test_a_table_with_its_errors_and_run(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table is sound and near on held-out groups, twice the same, and the run holds it and its errors."""
+    for name in ("one", "two"):
+        run(
+            monkeypatch,
+            f"documents={documents}", "tokens=n", f"name={name}", "tokenizer=openai",
+            "tokenizer.name=o200k_base", f"reports={tmp_path}/reports", f"out={tmp_path}/{name}.json",
+        )  # fmt: skip
+    tables = [NgramTable.load(tmp_path / f"{name}.json") for name in ("one", "two")]
+    assert all(np.array_equal(*pair) for pair in zip(tables[0].weights, tables[1].weights, strict=True))
+    schema = json.loads((ROOT / "src/token_approx/text/ngram_table.schema.json").read_bytes())
+    jsonschema.validate(json.loads((tmp_path / "one.json").read_bytes()), schema)
+    assert tables[0].provenance["trained_on"]["documents"] == 160
+    summary = pd.read_csv(tmp_path / "reports/one/tables/summary.csv")
+    assert summary["documents"].sum() + summary["short_documents"].sum() == 40
+    assert summary["mape"].item() < 5
+    categories = pd.read_csv(tmp_path / "reports/one/tables/by_category.csv")["category"]
+    assert set(categories) == {"documents c0", "documents c1"}
+
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name("token-approx")
+    assert experiment
+    runs = client.search_runs([experiment.experiment_id])
+    assert {found.info.run_name for found in runs} == {"pretrain · one", "pretrain · two"}
+    assert runs[0].data.metrics["test/documents/mape"] == pytest.approx(summary["mape"].item(), rel=1e-6)
+    assert runs[0].data.params["fit.iterations"] == "30"
+    logged = {file.path for file in client.list_artifacts(runs[0].info.run_id)}
+    assert logged == {"config.yaml", "figures", "tables", "two.json"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give name=<name>"),
+        (["name=x"], "give documents=[<path>,…]"),
+        (
+            ["name=x", "documents={documents}"],
+            "has no column 'tokens': it has text, n, group",
+        ),
+        (
+            ["name=cl100k_base", "documents={documents}", "tokens=n", "tokenizer=openai"],
+            "where the documents say",
+        ),
+        (
+            ["name=x", "documents={documents}", "tokens=n", "tokenizer=claude_2", "tokenizer.path=none.json"],
+            "none.json: cannot be read",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    message: str,
+    documents: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What is missing, or another tokenizer than the documents were counted by, is said on one line."""
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *(argument.format(documents=documents) for argument in arguments))
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
