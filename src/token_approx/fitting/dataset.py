@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from token_approx.errors import InputError
+from token_approx.labelling.counters.protocol import TEXT
 from token_approx.labelling.records import Record, read_records
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,8 @@ class Dataset:
     """Labelled records of one reference model.
 
     `features` has one row per record and one column per feature; `tokens` (n,) are the counted tokens;
-    `sources` (n,) say what each record came from. `held_out` are records of sources that take no part in
+    `sources` (n,) say what each record came from, `scope` what its label counts (None: the records do not
+    say). `held_out` are records of sources that take no part in
     fitting or choosing and only show the error on an unseen source.
     """
 
@@ -33,6 +35,7 @@ class Dataset:
     tokens: Floats
     sources: Names
     held_out: "Dataset | None" = None
+    scope: str | None = None
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -76,6 +79,11 @@ def read_dataset(
     return _as_arrays(name, path, fitted, _as_arrays(name, path, held_out) if held_out else None)
 
 
+def _scope(record: Record) -> str | None:
+    # Without its framing, a message counts as its text alone does.
+    return TEXT if record.framing_tokens is not None else record.scope
+
+
 def _check_names(path: Path, field: str, wanted: Sequence[str], found: set[str]) -> None:
     unknown = sorted(set(wanted) - found)
     if unknown:
@@ -91,6 +99,12 @@ def _as_arrays(name: str, path: Path, records: list[Record], held_out: Dataset |
             f"{path}: {len(records)} records of {len(models)} reference models selected"
             f" ({', '.join(models) or 'none'}): keep the records of exactly one model in a file"
         )
+    scopes = {_scope(record) for record in records}
+    if len(scopes) != 1:
+        raise InputError(
+            f"{path}: its records count different things ({', '.join(sorted(map(str, scopes)))}):"
+            " keep those of one scope and framing in a file"
+        )
     # A feature counts as held when every record has it.
     shared = [n for n in records[0].features if all(n in record.features for record in records)]
     if not shared:
@@ -104,6 +118,7 @@ def _as_arrays(name: str, path: Path, records: list[Record], held_out: Dataset |
         tokens=np.array([record.input_tokens for record in records], dtype=np.float64),
         sources=np.array([record.source for record in records]),
         held_out=held_out,
+        scope=scopes.pop(),
     )
 
 
