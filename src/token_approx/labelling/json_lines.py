@@ -15,7 +15,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MENDS = {
     "missing": "add it",
-    "extra_forbidden": "remove it: only the documented fields are read, and a record never holds a text",
+    "extra_forbidden": "remove it: the documented fields alone may stand here, in a record never a text",
     "int_type": "write a whole number without quotes",
     "float_type": "write a number without quotes",
     "string_type": "write a string in quotes",

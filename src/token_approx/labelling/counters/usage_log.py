@@ -34,7 +34,7 @@ class UsageLogCounter:
             )
         self._tokens: dict[str, int] = {}
         for number, row in read_rows(Path(path)):
-            if row.get("model", model) != model:
+            if row.get("model") not in (None, "", model):
                 continue
             text = row["text"] if isinstance(row.get("text"), str) else message_text(row)
             tokens = _tokens(row)
@@ -63,7 +63,12 @@ class UsageLogCounter:
 def _tokens(row: Mapping[str, Any]) -> int | None:
     usage = row.get("usage")
     fields = usage if isinstance(usage, dict) else row
-    parts = [fields.get(name) for name in INPUT_TOKENS]
-    if not isinstance(parts[0], int) or isinstance(parts[0], bool):
-        return None
-    return sum(part for part in parts if isinstance(part, int))
+    parts = [_whole(fields.get(name)) for name in INPUT_TOKENS]
+    return None if parts[0] is None else sum(part for part in parts if part is not None)
+
+
+def _whole(value: object) -> int | None:
+    # A Parquet column of whole numbers with gaps may hold them as fractions.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
