@@ -1,6 +1,7 @@
 """Fixtures: a small project on records made here, in a store of its own."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,14 @@ from sklearn.linear_model import LinearRegression
 from token_approx.fitting.candidates import Model
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests out, unless CI is set or marks are chosen with -m."""
+    if not os.environ.get("CI") and not config.option.markexpr:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
 
 
 @pytest.fixture

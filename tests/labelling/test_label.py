@@ -44,9 +44,7 @@ def found(out: Path) -> list[tuple[str, int]]:
     return [(record.id, record.input_tokens) for record in read_records(out)]
 
 
-def test_records_carry_everything_but_the_text(
-    tmp_path: Path, make_counter: MakeCounter, provider: Provider
-) -> None:
+def test_records_carry_everything_but_the_text(tmp_path: Path, make_counter: MakeCounter) -> None:
     """Features, source, category, counter, scope and framing stand in it, in the samples' order."""
     out = tmp_path / "r.jsonl"
     progress = run(make_counter(), out)
@@ -285,7 +283,7 @@ def test_records_are_on_the_disk_before_the_next_is_taken(
     assert synchronised[-1] == out.stat().st_size
 
 
-def test_pace_spaces_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pace_spaces_requests() -> None:
     """Eleven requests at 6,000 a minute take a tenth of a second at least, and a hold stops all of them."""
 
     async def turns(pace: Pace, number: int) -> float:

@@ -30,7 +30,7 @@ def log_progress(run: Run, progress: Progress, seconds: float) -> None:
         "samples_per_second": progress.counted / seconds if seconds else 0.0,
         "error_rate": progress.errors.total() / progress.requests if progress.requests else 0.0,
     }
-    values |= {f"errors/{UNFIT.sub('_', kind)}": number for kind, number in progress.errors.items()}
+    values |= {f"errors/{UNFIT.sub('', kind)}": number for kind, number in progress.errors.items()}
     if progress.framing_tokens is not None:
         values["framing_tokens"] = progress.framing_tokens
     mlflow.log_metrics({name: float(value) for name, value in values.items()}, run_id=run.info.run_id)
