@@ -1,8 +1,11 @@
 """Fixtures: a small project on records made here, in a store of its own."""
 
+import gzip
 import json
 import os
 from collections.abc import Callable
+from hashlib import sha1
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from sklearn.linear_model import LinearRegression
 from token_approx.fitting.candidates import Model
 
 ROOT = Path(__file__).parents[1]
+O200K = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -29,6 +33,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def root() -> Path:
     """Return the checkout's folder."""
     return ROOT
+
+
+@pytest.fixture
+def o200k_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tiktoken find o200k_base in its cache: the file that bpe-openai brings, whose SHA-256 it checks."""
+    folder = tmp_path_factory.mktemp("tiktoken")
+    vocabulary = gzip.decompress((files("bpe_openai") / "data/o200k_base.tiktoken.gz").read_bytes())
+    (folder / sha1(O200K.encode(), usedforsecurity=False).hexdigest()).write_bytes(vocabulary)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
 
 
 @pytest.fixture

@@ -137,6 +137,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         if status == STATUS["429"]:
             self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()

@@ -8,7 +8,6 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from token_approx import __version__
 from token_approx.errors import InputError
 
 BLOCK = 1 << 20
@@ -49,7 +48,7 @@ def download(url: str, cache: Path, name: str | None = None) -> Path:
 
 
 def _fetch(url: str, path: Path) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": f"token-approx/{__version__}"})  # noqa: S310
+    request = urllib.request.Request(url, headers={"User-Agent": "token-approx"})  # noqa: S310
     with (
         urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer,  # noqa: S310 - the caller's URL
         path.open("wb") as file,
