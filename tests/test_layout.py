@@ -55,11 +55,14 @@ def test_the_estimator_needs_text_alone() -> None:
 
 
 def test_conda_yaml_is_in_step_with_pyproject() -> None:
-    """The environment that `mlflow run .` builds has exactly the package's own dependencies."""
+    """The environment that `mlflow run .` builds has what the package and each of its counters need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
     (pip,) = (entry["pip"] for entry in conda if isinstance(entry, dict))
-    assert sorted(pip) == sorted(project["dependencies"])
+    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "test"}
+    assert sorted(pip) == sorted(
+        [*project["dependencies"], *(n for needed in extras.values() for n in needed)]
+    )
     minimum = re.search(r"3\.\d+", project["requires-python"])
     assert minimum
     assert f"python={minimum.group()}" in conda
@@ -126,7 +129,9 @@ def test_every_leaf_composes_and_instantiates(
 def test_every_counter_with_a_library_is_an_extra() -> None:
     """Each is an optional dependency by the counter's name, and all of them come with the tests."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    counters = {path.stem for path in (ROOT / "conf/counter").glob("*.yaml")} - {"usage_log"}
+    counters = {path.stem.replace("_", "-") for path in (ROOT / "conf/counter").glob("*.yaml")} - {
+        "usage-log"
+    }
     assert counters == extras.keys() - {"test"}
     (ours,) = (entry for entry in extras["test"] if entry.startswith("token-approx["))
     assert counters == set(ours.removeprefix("token-approx[").removesuffix("]").split(","))

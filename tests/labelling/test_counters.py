@@ -130,7 +130,7 @@ def test_a_missing_extra_is_named(extra: str, library: str, monkeypatch: pytest.
     monkeypatch.delitem(sys.modules, f"token_approx.labelling.counters.{extra}", raising=False)
     with pytest.raises(InputError) as failed:
         importlib.import_module(f"token_approx.labelling.counters.{extra}")
-    assert f"pip install 'token-approx[{extra}]'" in str(failed.value)
+    assert f"pip install 'token-approx[{extra.replace('_', '-')}]'" in str(failed.value)
 
 
 @pytest.mark.parametrize(

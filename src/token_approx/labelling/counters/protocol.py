@@ -55,10 +55,11 @@ class Refused(Exception):  # noqa: N818 - likewise
         self.final = final
 
 
-def missing_extra(extra: str) -> InputError:
+def missing_extra(counter: str) -> InputError:
     """Return the error for a counter whose library is not installed."""
+    extra = counter.replace("_", "-")
     return InputError(
-        f"counter={extra} needs a library that is not installed: pip install 'token-approx[{extra}]'"
+        f"counter={counter} needs a library that is not installed: pip install 'token-approx[{extra}]'"
     )
 
 
