@@ -143,8 +143,8 @@ def test_an_invalid_key_is_one_line(folder: Path, provider: Provider) -> None:
     make_samples(folder, 6)
     provider.plan = lambda _text, _before: "401"
     process = stage(folder, provider)
-    _, errors = process.communicate()
-    assert process.returncode == 1
+    printed, errors = process.communicate()
+    assert (process.returncode, printed) == (1, "")
     assert errors == ("error: anthropic refuses the key in ANTHROPIC_API_KEY (HTTP 401): set a valid one\n")
     assert provider.asked == {MINIMAL_MESSAGE: 1}
 

@@ -62,6 +62,7 @@ def test_a_folder_into_mixed_lengths(
         (["source=.", "split_rule=gutenbreg"], "unknown split_rule=gutenbreg (did you mean gutenberg?)"),
         (["source=.", "split_rule.most=1"], "least=20, most=1"),
         (["source=.", "limit=-1"], "limit=-1: give a whole number of at least 0"),
+        (["source=text.txt", "out=/dev/null/s.jsonl"], "/dev/null/s.jsonl: cannot be written"),
         (["source=empty"], "gives no samples (1 hidden)"),
     ],
 )

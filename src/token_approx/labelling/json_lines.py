@@ -78,17 +78,26 @@ def refuse(path: Path, number: int, field: str, found: str, mend: str) -> NoRetu
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines, which bring their line ends, to a temporary file in the same folder and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        try:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            os.replace(file.name, path)  # noqa: PTH105 - Path.replace is the same call, os.replace the known idiom
-        finally:
-            Path(file.name).unlink(missing_ok=True)
+    """Write lines, which bring their line ends, to a temporary file in the same folder and rename it.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            try:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).chmod(0o644)
+                os.replace(file.name, path)  # noqa: PTH105 - the known idiom
+            finally:
+                Path(file.name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror or error}): give another file"
+        ) from error
 
 
 def _not_finite(constant: str) -> NoReturn:

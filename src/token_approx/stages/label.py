@@ -50,7 +50,7 @@ def label(config: DictConfig) -> None:
         finally:
             seconds = time.perf_counter() - started
             labelling_run.log_progress(run, progress, seconds)
-            if progress.requests or progress.finished_before:
+            if progress.missing < progress.samples:
                 labelling_summary(progress, out, seconds)
         records = read_records(out) if out.exists() else []
         recorded = {record.id for record in records}
