@@ -1,7 +1,11 @@
 """Fixtures: a small project on records made here, in a store of its own."""
 
+import gzip
 import json
+import os
 from collections.abc import Callable
+from hashlib import sha1
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +18,30 @@ from sklearn.linear_model import LinearRegression
 from token_approx.fitting.candidates import Model
 
 ROOT = Path(__file__).parents[1]
+O200K = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests out, unless CI is set or marks are chosen with -m."""
+    if not os.environ.get("CI") and not config.option.markexpr:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
 
 
 @pytest.fixture
 def root() -> Path:
     """Return the checkout's folder."""
     return ROOT
+
+
+@pytest.fixture
+def o200k_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tiktoken find o200k_base in its cache: the file that bpe-openai brings, whose SHA-256 it checks."""
+    folder = tmp_path_factory.mktemp("tiktoken")
+    vocabulary = gzip.decompress((files("bpe_openai") / "data/o200k_base.tiktoken.gz").read_bytes())
+    (folder / sha1(O200K.encode(), usedforsecurity=False).hexdigest()).write_bytes(vocabulary)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
 
 
 @pytest.fixture
@@ -69,4 +91,6 @@ def load_part(group: str, option: str, *overrides: str) -> Any:  # noqa: ANN401 
 @pytest.fixture(autouse=True)
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test out of the checkout's own store."""
+    # MLflow leaves the experiment that a test chose to the processes of the next.
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")

@@ -9,15 +9,17 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_method, instantiate
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from tests.conftest import ROOT
 
 LAYERS = ["text", "labelling", "fitting", "pretraining", "lifecycle", "stages"]
-# The primary configuration of each group that is not the training's.
-PRIMARY = {"what": "measure", "tokenizer": "pretrain"}
 # These need a file that is not in the project.
 MADE_ELSEWHERE = {"what", "tokenizer"}
 PACKAGE = ROOT / "src/token_approx"
+# The stage that a group belongs to; the others are train's.
+STAGE = {"split_rule": "prepare", "counter": "label", "what": "measure", "tokenizer": "pretrain"}
 LEAVES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 
 
@@ -36,7 +38,7 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("layer", LAYERS)
 def test_imports_go_one_way(layer: str) -> None:
     """A layer imports none that comes after it; only the last two know MLflow, the last alone a config."""
-    for path in (PACKAGE / layer).glob("*.py"):
+    for path in (PACKAGE / layer).rglob("*.py"):
         names = imported(path)
         for later in LAYERS[LAYERS.index(layer) + 1 :]:
             assert not {name for name in names if name.startswith(f"token_approx.{later}")}, path
@@ -58,39 +60,69 @@ def test_the_estimator_needs_text_alone() -> None:
 
 
 def test_conda_yaml_is_in_step_with_pyproject() -> None:
-    """The environment that `mlflow run .` builds has exactly the package's own dependencies."""
+    """The environment that `mlflow run .` builds has what the package and each of its counters need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
     (pip,) = (entry["pip"] for entry in conda if isinstance(entry, dict))
-    assert sorted(pip) == sorted(project["dependencies"])
+    extras = project["optional-dependencies"]
+    needed = {package for name, packages in extras.items() if name != "test" for package in packages}
+    assert sorted(pip) == sorted({*project["dependencies"], *needed})
     minimum = re.search(r"3\.\d+", project["requires-python"])
     assert minimum
     assert f"python={minimum.group()}" in conda
 
 
-def test_mlproject_defaults_are_the_configuration_s() -> None:
+@pytest.mark.parametrize(
+    ("entry_point", "stage", "renamed"),
+    [
+        ("main", "train", {"models": "model"}),
+        ("prepare", "prepare", {}),
+        ("label", "label", {"model": "reference_model"}),
+    ],
+)
+def test_mlproject_defaults_are_the_configuration_s(
+    entry_point: str, stage: str, renamed: dict[str, str]
+) -> None:
     """What `mlflow run .` passes by default is what the configuration has without it."""
-    parameters = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]["main"]["parameters"]
-    config = yaml.safe_load((ROOT / "conf/train.yaml").read_text())
+    parameters = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"][entry_point]["parameters"]
+    config = yaml.safe_load((ROOT / f"conf/{stage}.yaml").read_text())
     groups = {
         key: value for part in config["defaults"] if isinstance(part, dict) for key, value in part.items()
     }
-    defaults = {name: parameter["default"] for name, parameter in parameters.items()}
+    defaults = {renamed.get(name, name): parameter["default"] for name, parameter in parameters.items()}
     assert defaults.pop("overrides") == ""
-    assert defaults.pop("models") == groups["model"]
     assert defaults == {name: str((groups | config)[name]) for name in defaults}
 
 
+def overrides(group: str, option: str, folder: Path) -> list[str]:
+    """Return what an option needs besides its name."""
+    if group == "counter":
+        Tokenizer(WordLevel({"a": 0}, unk_token="a")).save(str(folder / "tokenizer.json"))  # noqa: S106
+        (folder / "log.jsonl").write_text('{"text": "a", "input_tokens": 1}\n')
+        own = {
+            "huggingface": [f"counter.tokenizer={folder}/tokenizer.json"],
+            "usage_log": [f"counter.path={folder}/log.jsonl"],
+        }
+        return ["reference_model=o200k_base", *own.get(option, [])]
+    if option == "custom":
+        return ["dataset.records=output/records.jsonl", "+dataset.sources=[oliver-twist]"]
+    return [] if group in STAGE else ["records=output/records.jsonl"]
+
+
+@pytest.mark.usefixtures("o200k_cache")
 @pytest.mark.parametrize("leaf", LEAVES, ids=str)
-def test_every_leaf_composes_and_instantiates(leaf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_leaf_composes_and_instantiates(
+    leaf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each option of each group can be chosen, and what it configures can be made."""
     monkeypatch.chdir(ROOT)
+    for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(key, "k")
     group, option = leaf.parts[0], leaf.stem
-    records = []
-    if option == "custom":
-        records = ["dataset.records=output/records.jsonl", "+dataset.sources=[oliver-twist]"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose(PRIMARY.get(group, "train"), [f"{group}={option}", *records])
+        config = compose(
+            STAGE.get(group, "train"), [f"{group}={option}", *overrides(group, option, tmp_path)]
+        )
     if group in MADE_ELSEWHERE:
         assert callable(get_method(config[group]._target_))
         return
@@ -99,3 +131,14 @@ def test_every_leaf_composes_and_instantiates(leaf: Path, monkeypatch: pytest.Mo
     if isinstance(made, dict):
         assert made
         assert all(part is not None for part in made.values())
+
+
+def test_every_counter_with_a_library_is_an_extra() -> None:
+    """Each is an optional dependency by the counter's name, and all that is optional comes with the tests."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    counters = {path.stem.replace("_", "-") for path in (ROOT / "conf/counter").glob("*.yaml")} - {
+        "usage-log"
+    }
+    assert counters == extras.keys() - {"test", "benchmark", "pretrain"}
+    (ours,) = (entry for entry in extras["test"] if entry.startswith("token-approx["))
+    assert extras.keys() - {"test"} == set(ours.removeprefix("token-approx[").removesuffix("]").split(","))

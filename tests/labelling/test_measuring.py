@@ -7,10 +7,16 @@ import pytest
 
 from token_approx.errors import InputError
 from token_approx.fitting.dataset import read_corpus
-from token_approx.labelling.measuring import COUNTS, REBUILT, measure_corpora, measure_published
+from token_approx.labelling.measuring import (
+    COUNTS,
+    PUBLISHED_SIZES,
+    REBUILT,
+    measure_corpora,
+    measure_published,
+)
 from token_approx.labelling.records import Record, read_records, write_records
 from token_approx.text.features import BASIC, FEATURES, features
-from token_approx.text.splitting import gutenberg
+from token_approx.text.splitting import clean, gutenberg
 
 BOOK = "\n\n".join(f"Chapter {n}. " + f"It was a dark night, number {n}. " * 300 for n in range(12))
 
@@ -19,7 +25,7 @@ BOOK = "\n\n".join(f"Chapter {n}. " + f"It was a dark night, number {n}. " * 300
 def published(tmp_path: Path) -> Path:
     """Write records of a book's samples with their basic counts, and one of another source."""
     (tmp_path / "book.txt").write_text(BOOK)
-    rows = [features(sample) for sample in gutenberg(BOOK)]
+    rows = [features(sample) for sample in gutenberg(clean(BOOK), *PUBLISHED_SIZES)]
     records = [
         Record(id=f"book-{n}", model="m", input_tokens=9, source="book", features={k: row[k] for k in BASIC})
         for n, row in enumerate(rows)
@@ -45,7 +51,7 @@ def test_published_records_get_all_features(published: Path, tmp_path: Path) -> 
     said = measure_published(str(published), str(tmp_path))
     assert f"{len(before) - 1} of {len(before)} records measured, 0 of them" in said
     after = read_records(published)
-    rows = [features(sample) for sample in gutenberg(BOOK)]
+    rows = [features(sample) for sample in gutenberg(clean(BOOK), *PUBLISHED_SIZES)]
     assert [dict(record.features) for record in after[:-1]] == rows
     assert after[-1] == before[-1]
     assert all(record.note is None for record in after)

@@ -2,36 +2,31 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from token_approx.errors import InputError
-from token_approx.files import write_whole
+from token_approx.labelling.json_lines import parse_object, read_bytes, refuse, validate, write_lines
 
 FeatureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-FeatureValue = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+FeatureValue = Annotated[float, Field(allow_inf_nan=False)]
+# A cost under an n-gram table may be slightly below 0 for a few odd bytes; a count may not.
+MAY_BE_NEGATIVE = "ngram_"
 NonEmpty = Annotated[str, Field(min_length=1)]
 # Beyond 2^53 a count is no longer exact in double precision, and no text is that long.
 TokenCount = Annotated[int, Field(ge=0, le=2**53)]
 
-MENDS = {
-    "missing": "add it",
-    "extra_forbidden": "remove it: a record holds these fields alone, and never a text",
-    "int_type": "write a whole number without quotes",
-    "float_type": "write a number without quotes",
-    "string_type": "write a string in quotes",
-    "dict_type": "write an object {name: number}",
-    "finite_number": "write a finite number",
-    "string_pattern_mismatch": "use letters, digits and underscores, starting with no digit",
-    "greater_than_equal": "measure the sample again or remove the line",
-}
-
 
 class Record(BaseModel):
-    """One labelled sample: its features (name to number >= 0), the tokens counted, where it came from."""
+    """One labelled sample: its features (name to number >= 0), the tokens counted, where it came from.
+
+    `counter` is what counted, `scope` what the count is of (`one-user-message`, `text`, `as-logged`);
+    `framing` tells whether the tokens that frame a message were kept in the count or subtracted from it,
+    and `framing_tokens` how many were subtracted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -44,6 +39,10 @@ class Record(BaseModel):
     category: str | None = None
     lang: str | None = None
     note: str | None = None
+    counter: str | None = None
+    scope: str | None = None
+    framing: str | None = None
+    framing_tokens: TokenCount | None = None
 
 
 def read_records(path: Path) -> list[Record]:
@@ -56,20 +55,26 @@ def read_records(path: Path) -> list[Record]:
         InputError: the file cannot be read, holds no record, or has a line that is no valid record or
             repeats an id; the message names file, line, field, what was found and the mend.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot read records ({error.strerror or error}): give the path of a JSON Lines file"
-        ) from error
+    records = parse_records(read_bytes(path, "records"), path)
+    if not records:
+        raise InputError(f"{path}: holds no records: label some samples first, or give another file")
+    return records
+
+
+def parse_records(data: bytes, path: Path) -> list[Record]:
+    """Return the records in a records file's content, which may hold none; `path` is for the messages.
+
+    Raises:
+        InputError: as `read_records`.
+    """
     records: list[Record] = []
     line_of_id: dict[str, int] = {}
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    for number, line in enumerate(data.split(b"\n"), start=1):
         if not line.strip():
             continue
         record = _parse(line, path, number)
         if record.id in line_of_id:
-            _refuse(
+            refuse(
                 path,
                 number,
                 "id",
@@ -78,14 +83,12 @@ def read_records(path: Path) -> list[Record]:
             )
         line_of_id[record.id] = number
         records.append(record)
-    if not records:
-        raise InputError(f"{path}: holds no records: label some samples first, or give another file")
     return records
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records whole, one JSON object per line, never a part."""
-    write_whole(path, "".join(record_line(record) for record in records).encode())
+    """Write records whole, one JSON object per line, by a temporary file renamed into place."""
+    write_lines(path, (record_line(record) for record in records))
 
 
 def record_line(record: Record) -> str:
@@ -108,25 +111,22 @@ def source_of_path(source_path: str) -> str:
 
 
 def _parse(line: bytes, path: Path, number: int) -> Record:
-    try:
-        fields = json.loads(line, parse_constant=_not_finite)
-    except (ValueError, RecursionError) as error:
-        _refuse(path, number, "", f"is no JSON ({error})", "write one JSON object per line")
-    if not isinstance(fields, dict):
-        _refuse(path, number, "", f"is {_shown(fields)}, no object", "write one JSON object per line")
+    fields = parse_object(line, path, number)
     if "source" not in fields and isinstance(fields.get("source_path"), str):
         fields["source"] = source_of_path(fields["source_path"])
-    try:
-        record = Record.model_validate(fields)
-    except ValidationError as error:
-        first: Mapping[str, Any] = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        found = "is missing" if first["type"] == "missing" else f"is {_shown(first['input'])}"
-        mend = MENDS.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
-        _refuse(path, number, field, found, mend)
+    record = validate(Record, fields, path, number)
+    for name, value in record.features.items():
+        if value < 0 and not name.startswith(MAY_BE_NEGATIVE):
+            refuse(
+                path,
+                number,
+                f"features.{name}",
+                f"is {value:g}",
+                "measure the sample again or remove the line",
+            )
     runes, length = record.features.get("runes", 0), record.features.get("bytes")
     if length is not None and runes > length:
-        _refuse(
+        refuse(
             path,
             number,
             "features.runes",
@@ -134,18 +134,3 @@ def _parse(line: bytes, path: Path, number: int) -> Record:
             "count again: a code point has at least one byte",
         )
     return record
-
-
-def _refuse(path: Path, number: int, field: str, found: str, mend: str) -> NoReturn:
-    where = f"{path}:{number}: " + (f"field {field!r} " if field else "")
-    raise InputError(f"{where}{found}: {mend}")
-
-
-def _not_finite(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a finite number")
-
-
-def _shown(value: object, width: int = 40) -> str:
-    # Only the kind and a short head, on one line: an unexpected field may hold somebody's text.
-    text = repr(value) if isinstance(value, int | float | None) else type(value).__name__
-    return text if len(text) <= width else text[:width] + "…"

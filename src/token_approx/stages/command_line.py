@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from token_approx.errors import InputError
@@ -25,28 +25,36 @@ LISTS = ("features", "model")
 # Lists of paths: always a list, each path quoted.
 PATH_LISTS = ("documents", "text")
 RENAMED = {"models": "model"}
-PATHS = ("records", "output", "out", "books", "tokenizer.path")
+# Hydra takes any key that is a folder of conf/ for a choice out of it.
+RENAMED_IN = {"label": {"model": "reference_model"}}
+# Paths and names that may hold what Hydra would read as its grammar.
+QUOTED = (
+    *("records", "output", "source", "samples", "out", "cache", "books", "reference_model"),
+    *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
+)
 
 
-def expand(arguments: Iterable[str]) -> list[str]:
+def expand(arguments: Iterable[str], config_name: str = "train") -> list[str]:
     """Return Hydra's overrides for arguments as a person or MLproject gives them.
 
     `overrides='a=1 b=2'` becomes its parts, `models` is `model`, `features=a,b` is a list unless a
-    multirun sweeps over it, and paths are quoted.
+    multirun sweeps over it, and paths are quoted. A stage may have names of its own: label's `model` is
+    `reference_model`.
     """
     arguments = list(arguments)
+    renamed = RENAMED_IN.get(config_name, RENAMED)
     sweep = bool({"-m", "--multirun"} & set(arguments))
     expanded: list[str] = []
     for argument in arguments:
         key, equals, value = argument.partition("=")
-        name = RENAMED.get(key, key)
+        name = renamed.get(key, key)
         if key == "overrides" and equals:
-            expanded += expand(shlex.split(value))
+            expanded += expand(shlex.split(value), config_name)
         elif name in PATH_LISTS and equals and not value.startswith("["):
             expanded.append(f"{name}=[{','.join(_quoted(path) for path in value.split(',') if path)}]")
         elif name in LISTS and "," in value and not sweep and not value.startswith("["):
             expanded.append(f"{name}=[{value}]")
-        elif name in PATHS and equals and value[:1] not in ("'", '"'):
+        elif name in QUOTED and equals and value[:1] not in ("'", '"'):
             expanded.append(f"{name}={_quoted(value)}")
         else:
             expanded.append(f"{name}{equals}{value}")
@@ -70,7 +78,7 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="(mlflow|hydra|sklearn|optuna|pydantic|joblib)")
-    sys.argv = [sys.argv[0], *expand(sys.argv[1:])]
+    sys.argv = [sys.argv[0], *expand(sys.argv[1:], config_name)]
 
     def guarded(config: DictConfig) -> None:
         # Ends inside of Hydra's job, which would print a line of its own on anything it sees raised.
@@ -88,15 +96,31 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
         _end(_message(config_name, error))
 
 
+def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Collection[str] = ()) -> None:
+    """Check the least that each number of the configuration may be; whole numbers but for `fractions`.
+
+    Raises:
+        InputError: one is less, or no number of its kind.
+    """
+    for key, smallest in least.items():
+        value = OmegaConf.select(config, key)
+        kinds = (int, float) if key.rpartition(".")[2] in fractions else (int,)
+        if not isinstance(value, kinds) or isinstance(value, bool) or value < smallest:
+            kind = "number" if float in kinds else "whole number"
+            raise InputError(f"{key}={value}: give a {kind} of at least {smallest}")
+
+
 def _end(message: str) -> None:
     print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
     sys.exit(1)
 
 
 def _message(config_name: str, error: Exception) -> str:
-    for inner in (error, error.__cause__):  # Hydra wraps what is raised while it instantiates a part
+    inner: BaseException | None = error
+    while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
         if isinstance(inner, InputError):
             return str(inner)
+        inner = inner.__cause__
     text = str(error)
     option = re.search(r"Could not (?:find|load) '(?P<group>[^']+)/(?P<name>[^'/]*)'", text)
     if option:

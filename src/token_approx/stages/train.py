@@ -24,7 +24,7 @@ from token_approx.fitting.figures import candidate_figure, figures, png
 from token_approx.fitting.search import Trial
 from token_approx.lifecycle import export, registry, tracking
 from token_approx.stages import console
-from token_approx.stages.command_line import run_stage
+from token_approx.stages.command_line import check_numbers, run_stage
 
 COEFS = "model_coefs.json"
 # The least that each whole number of the configuration may be.
@@ -42,7 +42,8 @@ LEAST = {
 
 def train(config: DictConfig) -> None:
     """Run the comparison that the configuration describes."""
-    _check_numbers(config)
+    check_numbers(config, LEAST)
+    _check_selection(config)
     seconds: dict[str, float] = {}
     part = partial(instantiate, _convert_="all")
     choices = HydraConfig.get().runtime.choices
@@ -75,7 +76,7 @@ def train(config: DictConfig) -> None:
                 files = _candidate_files(trial, figure)
                 tracking.log_candidate(run, trial, champion=champion, dataset=logged, files=files)
                 advance(len(compared.trials))
-        coefs = export.model_coefs(compared, config.scope, _provenance(run))
+        coefs = export.model_coefs(compared, dataset.scope or config.scope, _provenance(run))
         with _timed(seconds, "register"):
             if config.register:
                 name = registry.registered_name(dataset.reference_model)
@@ -95,11 +96,7 @@ def train(config: DictConfig) -> None:
     console.summary(compared, coefs, output, leaderboard, seconds)
 
 
-def _check_numbers(config: DictConfig) -> None:
-    for key, least in LEAST.items():
-        value = OmegaConf.select(config, key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise InputError(f"{key}={value}: give a whole number of at least {least}")
+def _check_selection(config: DictConfig) -> None:
     if config.selection.metric not in ("mae", "mape"):
         raise InputError(f"selection.metric={config.selection.metric}: valid are mae, mape")
     margin = config.selection.margin

@@ -1,0 +1,285 @@
+"""Samples + counter -> records: resumable, bounded, retried, one record per sample whatever happens."""
+
+import asyncio
+import inspect
+import json
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+
+from token_approx.errors import InputError
+from token_approx.labelling.counters.protocol import AS_LOGGED, ONE_USER_MESSAGE, Counter, Refused, Transient
+from token_approx.labelling.journal import Journal
+from token_approx.labelling.json_lines import parse_object, validate
+from token_approx.labelling.pace import Pace, Wait
+from token_approx.labelling.records import Record, parse_records, record_line, write_records
+from token_approx.labelling.samples import Sample
+from token_approx.text.features import features
+
+FRAMINGS = ("keep", "subtract")
+# One token in every vocabulary we know, so that the rest of its count is what frames a message.
+MINIMAL_MESSAGE = "a"
+SKIPPED_SUFFIX = ".skipped.jsonl"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How samples are labelled; see conf/label.yaml for the fields' units."""
+
+    framing: str
+    concurrency: int
+    requests_per_minute: float
+    attempts: int
+    first_wait: float
+    longest_wait: float
+    give_up_after: int
+
+
+class Skipped(BaseModel):
+    """A sample that will not be counted, with the reason, in a file beside the records."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: str
+    source: str
+    category: str
+    model: str
+    counter: str
+    framing: str
+    reason: str
+
+
+@dataclass
+class Progress:
+    """What a labelling run has done so far; the stage shows and logs it."""
+
+    samples: int
+    finished_before: int = 0
+    counted: int = 0
+    requests: int = 0
+    framing_tokens: int | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    errors: Tally[str] = field(default_factory=Tally)
+
+    @property
+    def missing(self) -> int:
+        """Return the number of samples that are neither recorded nor skipped with a reason."""
+        return self.samples - self.finished_before - self.counted - len(self.skipped)
+
+
+def label(
+    samples: Sequence[Sample],
+    counter: Counter,
+    out: Path,
+    settings: Settings,
+    progress: Progress,
+    on_change: Callable[[Progress], None],
+) -> None:
+    """Count every sample that `out` has no record of, append its record, and put the file in order.
+
+    `progress` is kept up to date, also where this raises; `on_change` is called with it at the start and
+    after each batch. Samples that the counter
+    refuses for good go to `<out>.skipped.jsonl` with the reason and are not asked again. May be stopped in
+    any way at any moment and called again: a sample whose record was written is never counted again.
+
+    Raises:
+        InputError: the configuration is wrong, `out` holds other records or is being written by another
+            run, or the provider keeps failing. What was counted until then is in the file.
+    """
+    if settings.framing not in FRAMINGS:
+        raise InputError(f"framing={settings.framing}: valid are {', '.join(FRAMINGS)}")
+    if settings.framing == "subtract" and counter.scope == AS_LOGGED:
+        raise InputError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
+    with Journal(out) as journal, Journal(skipped_path(out)) as skips:
+        records = {record.id: record for record in parse_records(journal.data, out)}
+        for record in records.values():
+            _check_same(record, counter, settings, out)
+        labelling = _Labelling(counter, settings, journal, skips, on_change, progress, records)
+        labelling.resume(samples)
+        asyncio.run(labelling.run([sample for sample in samples if labelling.is_pending(sample)]))
+        _put_in_order(out, samples, records)
+
+
+def skipped_path(out: Path) -> Path:
+    """Return the path of the file beside the records that holds the skipped samples' reasons."""
+    return out.with_name(out.name.removesuffix(".jsonl") + SKIPPED_SUFFIX)
+
+
+@dataclass
+class _Labelling:
+    counter: Counter
+    settings: Settings
+    journal: Journal
+    skips: Journal
+    on_change: Callable[[Progress], None]
+    progress: Progress
+    records: dict[str, Record]
+    failed_in_a_row: int = 0
+    framing_tokens: int = 0
+
+    def resume(self, samples: Sequence[Sample]) -> None:
+        """Take over what earlier runs have finished."""
+        wanted = {sample.id for sample in samples}
+        self.progress.finished_before = len(wanted & self.records.keys())
+        for number, line in enumerate(self.skips.data.splitlines(), start=1):
+            entry = validate(Skipped, parse_object(line, self.skips.path, number), self.skips.path, number)
+            same = (entry.model, entry.counter, entry.framing) == self._key()
+            if same and entry.id in wanted and entry.id not in self.records:
+                self.progress.skipped[entry.id] = entry.reason
+        self.on_change(self.progress)
+
+    def is_pending(self, sample: Sample) -> bool:
+        """Tell whether the sample is yet to be counted."""
+        return sample.id not in self.records and sample.id not in self.progress.skipped
+
+    async def run(self, pending: Sequence[Sample]) -> None:
+        """Count the pending samples, so many requests at a time."""
+        if not pending:
+            return
+        self.pace = Pace(self.settings.requests_per_minute)
+        if self.counter.scope == ONE_USER_MESSAGE:
+            await self._try_out()
+        left = iter(pending)
+        workers = [asyncio.create_task(self._work(left)) for _ in range(self.settings.concurrency)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _try_out(self) -> None:
+        # One request with nothing in it finds a wrong key, model or address before eight have to.
+        try:
+            (minimal,) = await self._count([MINIMAL_MESSAGE])
+        except (Refused, Transient) as error:
+            raise InputError(
+                f"{self.counter.name} does not count even a message of one letter ({error}):"
+                " check model= and counter.base_url=, or run again later"
+            ) from error
+        if self.settings.framing == "subtract":
+            before = {record.framing_tokens for record in self.records.values()}
+            # All records of a file subtract the same, whatever is measured today.
+            self.framing_tokens = next((n for n in before if n is not None), max(0, minimal - 1))
+            self.progress.framing_tokens = self.framing_tokens
+
+    async def _work(self, left: Iterator[Sample]) -> None:
+        while batch := list(islice(left, self.counter.batch_size)):
+            try:
+                counts = await self._count([sample.text for sample in batch])
+            except Refused as error:
+                for sample in batch:
+                    self._leave_out(sample, error.reason, final=error.final)
+            except Transient as error:
+                for sample in batch:
+                    self._leave_out(sample, error.kind, final=False)
+                self._check_giving_up(error.kind)
+            else:
+                self.failed_in_a_row = 0
+                new = [self._record(sample, tokens) for sample, tokens in zip(batch, counts, strict=True)]
+                self.journal.append("".join(map(record_line, new)))
+                self.records.update((record.id, record) for record in new)
+                self.progress.counted += len(new)
+            self.on_change(self.progress)
+            await asyncio.sleep(0)  # a counter that is no input and output lets nobody else in
+
+    async def _count(self, texts: Sequence[str]) -> Sequence[int]:
+        settings = self.settings
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(Transient),
+            stop=stop_after_attempt(settings.attempts),
+            wait=Wait(settings.first_wait, settings.longest_wait),
+            reraise=True,
+        ):
+            with attempt:
+                await self.pace.turn()
+                self.progress.requests += 1
+                try:
+                    counts = self.counter.count(texts)
+                    return await counts if inspect.isawaitable(counts) else counts
+                except Transient as error:
+                    self.progress.errors[error.kind] += 1
+                    if error.retry_after is not None:
+                        self.pace.hold(error.retry_after)
+                    raise
+                except Refused as error:
+                    self.progress.errors[error.reason] += 1
+                    raise
+        raise AssertionError  # AsyncRetrying returns or raises
+
+    def _record(self, sample: Sample, tokens: int) -> Record:
+        subtract = self.settings.framing == "subtract"
+        return Record(
+            id=sample.id,
+            model=self.counter.model,
+            input_tokens=max(0, tokens - self.framing_tokens),
+            features=features(sample.text),
+            source=sample.source,
+            category=sample.category,
+            counter=self.counter.name,
+            scope=self.counter.scope,
+            framing=self.settings.framing,
+            framing_tokens=self.framing_tokens if subtract else None,
+        )
+
+    def _leave_out(self, sample: Sample, reason: str, *, final: bool) -> None:
+        if not final:
+            self.progress.failed[sample.id] = reason
+            return
+        model, counter, framing = self._key()
+        entry = Skipped(
+            id=sample.id,
+            source=sample.source,
+            category=sample.category,
+            model=model,
+            counter=counter,
+            framing=framing,
+            reason=reason,
+        )
+        self.skips.append(json.dumps(entry.model_dump(), ensure_ascii=False) + "\n")
+        self.progress.skipped[sample.id] = reason
+
+    def _check_giving_up(self, kind: str) -> None:
+        self.failed_in_a_row += 1
+        if self.failed_in_a_row >= self.settings.give_up_after:
+            raise InputError(
+                f"{self.counter.name} failed on {self.failed_in_a_row} samples in a row, the last by"
+                f" {kind}: run the same command again later, {self.progress.missing} samples are missing"
+            )
+
+    def _key(self) -> tuple[str, str, str]:
+        return self.counter.model, self.counter.name, self.settings.framing
+
+
+def _check_same(record: Record, counter: Counter, settings: Settings, out: Path) -> None:
+    wanted = {"model": counter.model, "counter": counter.name, "framing": settings.framing}
+    for name, value in wanted.items():
+        found = getattr(record, name)
+        if found != value:
+            raise InputError(
+                f"{out}: holds records of {name} {found or 'unknown'}, not {value}: give another out="
+            )
+
+
+def _put_in_order(out: Path, samples: Sequence[Sample], records: dict[str, Record]) -> None:
+    """Write the records in the samples' order, those of other samples first as they stand.
+
+    Records that an older version made get the features that it could not compute.
+    """
+    names = features("").keys()
+    wanted = {sample.id for sample in samples}
+    ordered = [record for record in records.values() if record.id not in wanted]
+    for sample in samples:
+        if sample.id in records:
+            record = records[sample.id]
+            if record.features.keys() != names:
+                record = record.model_copy(update={"features": features(sample.text)})
+            ordered.append(record)
+    if ordered != list(records.values()):
+        write_records(out, ordered)

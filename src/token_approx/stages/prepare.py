@@ -1,0 +1,52 @@
+"""Documents -> samples: reads, cleans, splits and writes the texts to be labelled."""
+
+from collections import Counter
+from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from token_approx.errors import InputError
+from token_approx.labelling.samples import choose, cut, write_samples
+from token_approx.stages.command_line import check_numbers, run_stage
+from token_approx.stages.labelling_console import preparing_summary
+from token_approx.text.counts import encode
+from token_approx.text.documents import Reading, read_documents
+
+LEAST = {"limit": 0, "seed": 0}
+
+
+def prepare(config: DictConfig) -> None:
+    """Write the samples that the configuration describes."""
+    check_numbers(config, LEAST)
+    if not str(config.source):
+        raise InputError("prepare needs a text: give source=<path, URL or Project Gutenberg number>")
+    reading = Reading(
+        text_column=config.text_column,
+        exclude=tuple(config.exclude),
+        cache=Path(config.cache),
+        gutenberg=config.gutenberg,
+    )
+    skipped: Counter[str] = Counter()
+    documents = read_documents(str(config.source), reading, skipped)
+    rule = instantiate(config.split_rule, _convert_="all")
+    pieces = cut(documents, rule, cleaned=config.clean, skipped=skipped)
+    samples = choose(pieces, config.limit, config.seed)
+    if not samples:
+        left_out = ", ".join(f"{number} {kind}" for kind, number in sorted(skipped.items()))
+        raise InputError(
+            f"source={config.source}: gives no samples{f' ({left_out})' if left_out else ''}: give a text"
+        )
+    out = Path(config.out)
+    write_samples(out, samples)
+    lengths = [len(encode(sample.text)) for sample in samples]
+    preparing_summary(out, lengths, len({sample.source for sample in samples}), skipped)
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    run_stage("prepare", prepare)
+
+
+if __name__ == "__main__":
+    main()

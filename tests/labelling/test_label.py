@@ -1,0 +1,335 @@
+"""Labelling finishes every sample once, whatever fails, and never asks for a finished one."""
+
+import asyncio
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tenacity import Future, RetryCallState
+
+from tests.labelling.conftest import sample, settings
+from tests.labelling.provider_server import FRAMING, Provider, tokens_of
+from token_approx.errors import InputError
+from token_approx.labelling.counters.protocol import Counter, Transient
+from token_approx.labelling.counters.usage_log import UsageLogCounter
+from token_approx.labelling.journal import Journal
+from token_approx.labelling.label import MINIMAL_MESSAGE, Progress, label, skipped_path
+from token_approx.labelling.pace import Pace, Wait
+from token_approx.labelling.records import Record, read_records, record_line
+from token_approx.labelling.samples import Sample
+from token_approx.text.features import BASIC, FEATURES
+
+MakeCounter = Callable[..., Counter]
+SAMPLES = [sample(f"text number {number} " + "x" * number, category=f"c{number % 3}") for number in range(40)]
+
+
+def run(counter: Counter, out: Path, samples: Sequence[Sample] = SAMPLES, **changes: Any) -> Progress:  # noqa: ANN401
+    """Label samples and return the progress."""
+    progress = Progress(len(samples))
+    label(samples, counter, out, settings(**changes), progress, lambda _: None)
+    return progress
+
+
+def expected(samples: Sequence[Sample] = SAMPLES) -> list[tuple[str, int]]:
+    """Return what the records of the samples must be: ids in order, and counts."""
+    return [(entry.id, tokens_of(entry.text)) for entry in samples]
+
+
+def found(out: Path) -> list[tuple[str, int]]:
+    """Return the ids and counts in a records file."""
+    return [(record.id, record.input_tokens) for record in read_records(out)]
+
+
+def test_records_carry_everything_but_the_text(tmp_path: Path, make_counter: MakeCounter) -> None:
+    """Features, source, category, counter, scope and framing stand in it, in the samples' order."""
+    out = tmp_path / "r.jsonl"
+    progress = run(make_counter(), out)
+    assert found(out) == expected()
+    assert (progress.counted, progress.missing, progress.requests) == (40, 0, 41)
+    record = read_records(out)[4]
+    assert {name: record.features[name] for name in BASIC} == {
+        "bytes": 18,
+        "runes": 18,
+        "words": 4,
+        "lines": 1,
+    }
+    assert set(record.features) == set(FEATURES)
+    assert (record.source, record.category, record.counter) == ("s", "c1", "anthropic")
+    assert (record.scope, record.framing, record.framing_tokens) == ("one-user-message", "keep", None)
+    assert "text number" not in out.read_text()
+    assert not skipped_path(out).exists(), "no empty file is left behind"
+
+
+def test_so_many_requests_at_a_time(tmp_path: Path, make_counter: MakeCounter, provider: Provider) -> None:
+    """As many as the setting says and never more: answers wait until so many have been asked for."""
+    gate = threading.Barrier(4, timeout=30)
+    provider.before_answer = lambda text: None if text == MINIMAL_MESSAGE else gate.wait()
+    run(make_counter(timeout=30.0), tmp_path / "r.jsonl", SAMPLES[:12], concurrency=4)
+    assert provider.most_at_once == 4
+
+
+def test_every_failure_is_retried(tmp_path: Path, make_counter: MakeCounter, provider: Provider) -> None:
+    """Each kind of failure once per sample, then an answer: all are counted, and the kinds are told."""
+    faults = ["429", "500", "529", "timeout", "reset", "half", "no json", "wrong json", "html"]
+    provider.plan = lambda text, before: (
+        faults[len(text) % len(faults)] if not before and text != MINIMAL_MESSAGE else None
+    )
+    out = tmp_path / "r.jsonl"
+    progress = run(make_counter(timeout=0.3), out, concurrency=20)
+    assert found(out) == expected()
+    assert sum(provider.faults.values()) == len(SAMPLES)
+    assert progress.errors.total() == len(SAMPLES)
+    assert set(progress.errors) == {
+        "HTTP 429", "HTTP 500", "HTTP 529", "time-out", "connection", "wrong answer",
+    }  # fmt: skip
+
+
+def test_what_fails_every_time_is_missing_and_comes_with_the_next_run(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """After the last attempt a sample is missing; the next run asks for it alone and puts it in its place."""
+    bad = SAMPLES[7].text
+    provider.plan = lambda text, _before: "500" if text == bad else None
+    out = tmp_path / "r.jsonl"
+    progress = run(make_counter(), out, attempts=3)
+    assert progress.missing == 1
+    assert progress.failed == {SAMPLES[7].id: "HTTP 500"}
+    assert provider.asked[bad] == 3
+    provider.plan = lambda _text, _before: None
+    provider.asked.clear()
+    assert run(make_counter(), out).missing == 0
+    assert provider.asked == {MINIMAL_MESSAGE: 1, bad: 1}
+    assert found(out) == expected()
+
+
+def test_nothing_is_asked_when_all_is_there(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """A second run sends no request and leaves the file byte for byte."""
+    out = tmp_path / "r.jsonl"
+    run(make_counter(), out)
+    before = out.read_bytes()
+    provider.asked.clear()
+    assert run(make_counter(), out).finished_before == 40
+    assert not provider.asked
+    assert out.read_bytes() == before
+
+
+def test_a_refused_text_is_skipped_with_its_reason(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """It stands in the file beside the records, without its text, and is not asked for again."""
+    long = SAMPLES[3]
+    provider.plan = lambda text, _before: "413" if text == long.text else None
+    out = tmp_path / "r.jsonl"
+    progress = run(make_counter(), out)
+    assert (progress.counted, progress.missing) == (39, 0)
+    (line,) = (tmp_path / "r.skipped.jsonl").read_text().splitlines()
+    entry = json.loads(line)
+    assert (entry["id"], entry["reason"]) == (long.id, "too long (HTTP 413)")
+    assert long.text not in line
+    assert len(read_records(out)) == 39, "the records file stays valid"
+    provider.asked.clear()
+    again = run(make_counter(), out)
+    assert again.skipped == {long.id: "too long (HTTP 413)"}
+    assert not provider.asked
+
+
+@pytest.mark.parametrize("fault", ["401", "403", "404", "400"])
+def test_a_wrong_configuration_costs_one_request(
+    tmp_path: Path, fault: str, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """A key, model or address that is refused is found by one message of one letter, never by a sample."""
+    provider.plan = lambda _text, _before: fault
+    with pytest.raises(InputError):
+        run(make_counter(), tmp_path / "r.jsonl")
+    assert provider.asked == {MINIMAL_MESSAGE: 1}
+    assert not (tmp_path / "r.jsonl").exists()
+
+
+def test_a_key_that_is_withdrawn_in_between(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """The run stops at once and keeps what it has."""
+    provider.plan = lambda _text, _before: "401" if provider.answered.total() > 10 else None
+    out = tmp_path / "r.jsonl"
+    with pytest.raises(InputError, match="refuses the key"):
+        run(make_counter(), out)
+    assert 7 <= len(read_records(out)) <= 10
+    assert provider.faults["401"] <= 4, "no more than were in flight"
+
+
+def test_a_provider_that_is_down_ends_the_run(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """After so many samples failing in a row, instead of trying ten thousand."""
+    provider.plan = lambda text, _before: None if text == MINIMAL_MESSAGE else "500"
+    with pytest.raises(
+        InputError, match=r"5 samples in a row, the last by HTTP 500: .* 40 samples are missing"
+    ):
+        run(make_counter(), tmp_path / "r.jsonl", attempts=2, give_up_after=5, concurrency=1)
+    assert provider.faults["500"] == 10
+
+
+def test_framing_is_measured_once_and_subtracted(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """A one-letter message tells it; each record tells what was subtracted; a later run keeps the number."""
+    out = tmp_path / "r.jsonl"
+    progress = run(make_counter(), out, SAMPLES[:5], framing="subtract")
+    assert progress.framing_tokens == FRAMING
+    assert provider.asked[MINIMAL_MESSAGE] == 1
+    records = read_records(out)
+    assert [r.input_tokens for r in records] == [tokens_of(s.text) - FRAMING for s in SAMPLES[:5]]
+    assert {(r.framing, r.framing_tokens) for r in records} == {("subtract", FRAMING)}
+    lines = [record_line(record.model_copy(update={"framing_tokens": 6})) for record in records]
+    out.write_text("".join(lines))
+    run(make_counter(), out, framing="subtract")
+    assert {r.framing_tokens for r in read_records(out)} == {6}
+    with pytest.raises(InputError, match="holds records of framing subtract, not keep"):
+        run(make_counter(), out)
+    with pytest.raises(InputError, match="valid are keep, subtract"):
+        run(make_counter(), out, framing="none")
+
+
+def test_a_file_of_other_records_is_left_alone(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """Records of another model or counter, or of no counter at all, are not mixed with new ones."""
+    out = tmp_path / "r.jsonl"
+    run(make_counter("openai"), out, SAMPLES[:3])
+    before = out.read_bytes()
+    provider.asked.clear()
+    with pytest.raises(InputError, match="holds records of counter openai, not anthropic: give another out="):
+        run(make_counter("anthropic"), out)
+    assert out.read_bytes() == before
+    assert not provider.asked
+
+
+def test_samples_may_grow_and_features_be_added(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """Records of samples that are gone stay; those of an older version get today's features, uncounted."""
+    out = tmp_path / "r.jsonl"
+    run(make_counter(), out, SAMPLES[:10])
+    old = [r.model_copy(update={"features": {"bytes": r.features["bytes"]}}) for r in read_records(out)]
+    out.write_text("".join(map(record_line, old)))
+    provider.asked.clear()
+    run(make_counter(), out, SAMPLES[5:20])
+    assert found(out) == expected(SAMPLES[:20])
+    assert sum(provider.asked.values()) == 1 + 10
+    assert [len(r.features) for r in read_records(out)] == [1] * 5 + [len(FEATURES)] * 15
+
+
+@pytest.mark.parametrize("cut", range(1, 200, 13))
+def test_a_torn_last_line_is_repaired(
+    tmp_path: Path, cut: int, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """Wherever a kill cut the last record, it is counted again and nothing else is."""
+    out = tmp_path / "r.jsonl"
+    run(make_counter(), out, SAMPLES[:4])
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-cut])
+    provider.asked.clear()
+    run(make_counter(), out, SAMPLES[:4])
+    assert out.read_bytes() == whole
+    # With its line end alone missing, the record is whole and is not counted again.
+    assert provider.asked == ({} if cut == 1 else {MINIMAL_MESSAGE: 1, SAMPLES[3].text: 1})
+
+
+def test_two_runs_do_not_write_one_file(tmp_path: Path, make_counter: MakeCounter) -> None:
+    """The second is refused with one line, so that no sample is counted twice."""
+    with (
+        Journal(tmp_path / "r.jsonl"),
+        pytest.raises(InputError, match="another run is writing it"),
+    ):
+        run(make_counter(), tmp_path / "r.jsonl")
+
+
+def test_a_place_that_cannot_be_written(make_counter: MakeCounter) -> None:
+    """It is found before anything is counted."""
+    with pytest.raises(InputError, match=r"/dev/null/r\.jsonl: cannot be written"):
+        run(make_counter(), Path("/dev/null/r.jsonl"))
+
+
+def test_a_usage_log_labels_without_a_call(tmp_path: Path) -> None:
+    """What is in the log is labelled as logged; what is not is missing, and may come with a longer log."""
+    log = tmp_path / "log.jsonl"
+    rows = [{"text": entry.text, "input_tokens": number} for number, entry in enumerate(SAMPLES[:30])]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "r.jsonl"
+    progress = run(UsageLogCounter("m", str(log)), out)
+    assert [r.input_tokens for r in read_records(out)] == list(range(30))
+    assert {r.scope for r in read_records(out)} == {"as-logged"}
+    assert (progress.missing, set(progress.failed.values())) == (10, {"not in the log"})
+    assert not progress.skipped
+    with pytest.raises(InputError, match="cannot measure it"):
+        run(UsageLogCounter("m", str(log)), tmp_path / "other.jsonl", framing="subtract")
+
+
+def test_records_are_on_the_disk_before_the_next_is_taken(
+    tmp_path: Path, make_counter: MakeCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each record is synchronised, so that not even a power cut loses a count that was paid for."""
+    out = tmp_path / "r.jsonl"
+    synchronised: list[int] = []
+    real = os.fsync
+
+    def noted(descriptor: int) -> None:
+        real(descriptor)
+        synchronised.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    run(make_counter(), out, SAMPLES[:5], concurrency=1)
+    assert len(set(synchronised)) == 5
+    assert synchronised[-1] == out.stat().st_size
+
+
+def test_pace_spaces_requests() -> None:
+    """Eleven requests at 6,000 a minute take a tenth of a second at least, and a hold stops all of them."""
+
+    async def turns(pace: Pace, number: int) -> float:
+        started = time.monotonic()
+        await asyncio.gather(*(pace.turn() for _ in range(number)))
+        return time.monotonic() - started
+
+    async def held() -> float:
+        pace = Pace(0)
+        pace.hold(0.05)
+        return await turns(pace, 3)
+
+    assert asyncio.run(turns(Pace(6000), 11)) >= 0.1
+    assert asyncio.run(held()) >= 0.05
+    assert asyncio.run(turns(Pace(0), 1000)) < 5
+
+
+def test_waits_honour_what_the_provider_asks() -> None:
+    """With retry-after never less than that, without it random and growing to a limit."""
+
+    def wait(attempt: int, error: Exception) -> float:
+        state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
+        state.attempt_number = attempt
+        future = Future(attempt)
+        future.set_exception(error)
+        state.outcome = future
+        return Wait(0.5, 8.0)(state)
+
+    asked = [wait(1, Transient("HTTP 429", 30.0)) for _ in range(50)]
+    assert 30 <= min(asked) < max(asked) <= 33
+    for attempt, most in ((1, 0.5), (3, 2.0), (20, 8.0)):
+        waits = [wait(attempt, Transient("time-out")) for _ in range(50)]
+        assert 0 <= min(waits) < max(waits) <= most
+
+
+def test_old_records_have_no_counter(tmp_path: Path, make_counter: MakeCounter) -> None:
+    """The published records are not taken for ours."""
+    out = tmp_path / "r.jsonl"
+    record = Record(id="x", model="made-up", input_tokens=1, features={"bytes": 1.0}, source="s")
+    out.write_text(record_line(record))
+    with pytest.raises(InputError, match="holds records of counter unknown, not anthropic"):
+        run(make_counter(), out)
