@@ -92,3 +92,6 @@ def load_part(group: str, option: str, *overrides: str) -> Any:  # noqa: ANN401 
 def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test out of the checkout's own store."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    # MLflow sets it where a stage runs in this process; undone at the end, as it was set before.
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
