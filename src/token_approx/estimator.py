@@ -5,26 +5,44 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from token_approx.errors import InputError
 from token_approx.text.counts import count
 from token_approx.text.ngrams import NgramTable
 
 BASIC = frozenset({"bytes", "runes", "words", "lines"})
+Decision = Literal["fits", "exceeds", "ask"]
+# How far, of its value, a feature or ratio may lie outside of what was seen in training.
+SLACK = 0.1
+
+
+@dataclass(frozen=True)
+class Line:
+    """A bound: estimate * factor + offset, for estimates in [start, end) tokens."""
+
+    confidence: float
+    factor: float
+    offset: float
+    start: float
+    end: float
 
 
 @dataclass(frozen=True)
 class Estimator:
     """A linear model over features: tokens = intercept + sum of weight * feature, in `weights` order.
 
-    `tables` holds the n-gram table of each feature that is a cost under one.
+    `tables` holds the n-gram table of each feature that is a cost under one, `upper` and `lower` the bounds,
+    `domain` the range of features and of ratios of two ("bytes/words") seen in training.
     """
 
     model: str
     intercept: float
     weights: Mapping[str, float]
     tables: Mapping[str, NgramTable] = field(default_factory=dict)
+    upper: tuple[Line, ...] = ()
+    lower: tuple[Line, ...] = ()
+    domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path | str) -> "Estimator":
@@ -37,8 +55,12 @@ class Estimator:
             coefs = json.loads(Path(path).read_bytes())
             weights = {name: float(coefs[f"w_{name}"]) for name in coefs["feature_set"]}
             model, intercept = str(coefs["model"]), float(coefs["w0"])
-            named = {
-                name: (str(entry["file"]), entry["sha256"]) for name, entry in coefs.get("tables", {}).items()
+            entries = coefs.get("tables", {}).items()
+            named = {name: (str(entry["file"]), entry["sha256"]) for name, entry in entries}
+            upper = tuple(_line(entry) for entry in coefs.get("upper_bound", []))
+            lower = tuple(_line(entry) for entry in coefs.get("lower_bound", []))
+            domain = {
+                name: (float(low), float(high)) for name, (low, high) in coefs.get("domain", {}).items()
             }
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}): give a model_coefs.json") from error
@@ -47,7 +69,7 @@ class Estimator:
         except (ValueError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: is no model_coefs.json ({error}): export the model again") from error
         tables = {name: _table(Path(path).parent / file, digest) for name, (file, digest) in named.items()}
-        return cls(model, intercept, weights, tables)
+        return cls(model, intercept, weights, tables, upper, lower, domain)
 
     def features(self, text: str | bytes) -> dict[str, float]:
         """Return the features of a text that the model weighs.
@@ -79,10 +101,68 @@ class Estimator:
         """Return the estimated number of input tokens of a text (a string, or its UTF-8 bytes)."""
         return rounded(self.linear_sum(self.features(text)))
 
+    def upper_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
+        """Return a number of tokens that the text exceeds with a probability of at most 1 - confidence.
+
+        Raises:
+            InputError: the model was exported without a bound of that level.
+        """
+        return math.ceil(self._bound(self.upper, self.linear_sum(self.features(text)), confidence))
+
+    def lower_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
+        """Return a number of tokens that the text falls below with a probability of at most 1 - confidence.
+
+        Raises:
+            InputError: the model was exported without a bound of that level.
+        """
+        return max(0, math.floor(self._bound(self.lower, self.linear_sum(self.features(text)), confidence)))
+
+    def decide(self, text: str | bytes, limit: int, confidence: float = 0.95) -> Decision:
+        """Say whether a text fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
+
+        Raises:
+            InputError: the model was exported without bounds of that level.
+        """
+        total = self.linear_sum(self.features(text))
+        if math.ceil(self._bound(self.upper, total, confidence)) <= limit:
+            return "fits"
+        return "exceeds" if math.floor(self._bound(self.lower, total, confidence)) > limit else "ask"
+
+    def out_of_scope(self, text: str | bytes) -> str:
+        """Return why a text is unlike the training records, "" if it is not: then bounds hold as promised.
+
+        A feature, or a ratio of two, may lie a tenth outside of the range seen in training.
+        """
+        found = {name: float(value) for name, value in asdict(count(text)).items()} | self.features(text)
+        for name, (low, high) in self.domain.items():
+            above, _, below = name.partition("/")
+            if above not in found or below not in ("", *found):
+                continue
+            if below and found[below] == 0:
+                return f"{below} is 0"
+            value = found[above] / found[below] if below else found[above]
+            if not low * (1 - SLACK) <= value <= high * (1 + SLACK):
+                return f"{name} is {value:.4g}, in training it was {low:.4g} to {high:.4g}"
+        return ""
+
+    def _bound(self, lines: tuple[Line, ...], linear_sum: float, confidence: float) -> float:
+        known = max(0.0, linear_sum)
+        for line in lines:
+            if line.confidence == confidence and line.start <= known < line.end:
+                return known * line.factor + line.offset
+        levels = ", ".join(f"{level:g}" for level in sorted({line.confidence for line in lines}))
+        raise InputError(f"no bound of confidence {confidence:g}: the model has {levels or 'none'}")
+
 
 def rounded(linear_sum: float) -> int:
     """Return the estimate max(0, floor(x + 0.5)) of a linear sum x."""
     return max(0, math.floor(linear_sum + 0.5))
+
+
+def _line(entry: Mapping[str, Any]) -> Line:
+    end = math.inf if entry["to"] is None else float(entry["to"])
+    confidence, factor, offset, start = (float(entry[k]) for k in ("confidence", "factor", "offset", "from"))
+    return Line(confidence, factor, offset, start, end)
 
 
 def _table(path: Path, digest: Any) -> NgramTable:  # noqa: ANN401 - from JSON

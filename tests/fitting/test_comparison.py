@@ -17,6 +17,7 @@ from token_approx.fitting.cross_validation import Settings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, read_dataset
 from token_approx.fitting.feature_sets import every_subset, everything, exactly, expand
 from token_approx.fitting.search import Grid, Search, Tpe
+from token_approx.fitting.selection import Rule
 from token_approx.fitting.splits import random_split
 
 MakeRecords = Callable[..., Path]
@@ -35,8 +36,7 @@ def run(
         models,
         search or Grid(workers=1),
         SETTINGS,
-        margin,
-        SIMPLER_FIRST,
+        Rule(SIMPLER_FIRST, by="cv", margin=margin, sane=False),
     )
 
 
@@ -67,7 +67,7 @@ def test_test_records_take_no_part_in_choosing(make_records: MakeRecords) -> Non
 
 def test_the_simpler_wins_within_the_margin(make_records: MakeRecords) -> None:
     """With a wide margin one feature does; with none the lowest error wins."""
-    dataset = read_dataset("d", str(make_records(60, noise=400.0)))
+    dataset = read_dataset("d", str(make_records(60, noise=100.0)))
     wide, none = (
         run(dataset, models("ols", "ridge"), margin=9.0),
         run(dataset, models("ols", "ridge"), margin=0.0),

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -18,7 +19,9 @@ from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import Settings
 from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.feature_sets import exactly
+from token_approx.fitting.report import report
 from token_approx.fitting.search import Grid
+from token_approx.fitting.selection import Rule
 from token_approx.fitting.splits import random_split
 from token_approx.lifecycle.export import model_coefs, schema_text, write_json
 from token_approx.text.counts import count
@@ -30,7 +33,14 @@ PROVENANCE = {
     "git_commit": None,
     "time": "2026-01-01T00:00:00+00:00",
 }
+SETTINGS = Settings(grouped=False, folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1)
 FEATURES = ["bytes", "words", "lines"]
+
+
+def export(compared: Comparison) -> dict[str, Any]:
+    """Return what the main job would write."""
+    reported = report(compared, SETTINGS, None, "unseen_source")
+    return model_coefs(compared, reported, "one-user-message", PROVENANCE)
 
 
 @pytest.fixture
@@ -42,16 +52,20 @@ def compared(make_records: Callable[..., Path], ols: Model) -> Comparison:
         {"three": partial(exactly, names=FEATURES)},
         {"ols": ols},
         Grid(workers=1),
-        Settings(grouped=False, folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1),
-        0.03,
-        ["ols"],
+        SETTINGS,
+        Rule(["ols"]),
     )
 
 
 def test_coefficients_reproduce_scikit_learn(compared: Comparison, tmp_path: Path) -> None:
     """The exported file, read back, gives what a LinearRegression on the same records predicts, to 1e-9."""
     path = tmp_path / "model_coefs.json"
-    write_json(path, model_coefs(compared, "one-user-message", PROVENANCE))
+    write_json(
+        path,
+        model_coefs(
+            compared, report(compared, SETTINGS, None, "unseen_source"), "one-user-message", PROVENANCE
+        ),
+    )
     dataset = compared.dataset
     peer = LinearRegression().fit(dataset.matrix(FEATURES, compared.train), dataset.tokens[compared.train])
     estimator = Estimator.load(path)
@@ -62,7 +76,9 @@ def test_coefficients_reproduce_scikit_learn(compared: Comparison, tmp_path: Pat
 
 def test_the_original_reader_s_fields_are_there(compared: Comparison) -> None:
     """A reader of the published experiment's export finds what it needs, and our additions are valid."""
-    content = model_coefs(compared, "one-user-message", PROVENANCE)
+    content = model_coefs(
+        compared, report(compared, SETTINGS, None, "unseen_source"), "one-user-message", PROVENANCE
+    )
     assert content["type"] == "linear"
     assert content["model"] == "made-up"
     assert content["feature_set"] == FEATURES
@@ -79,7 +95,7 @@ def test_the_original_reader_s_fields_are_there(compared: Comparison) -> None:
 
 def test_the_domain_is_the_training_records_range(compared: Comparison) -> None:
     """The domain spans the training records, not the test's."""
-    content = model_coefs(compared, "s", PROVENANCE)
+    content = export(compared)
     size = compared.dataset.features["bytes"].to_numpy()
     assert content["domain"]["bytes"] == [size[compared.train].min(), size[compared.train].max()]
     ratio = (size / compared.dataset.features["words"].to_numpy())[compared.train]

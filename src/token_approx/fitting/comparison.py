@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from token_approx.errors import InputError
@@ -12,8 +13,9 @@ from token_approx.fitting.cross_validation import Evaluation, Settings, evaluate
 from token_approx.fitting.dataset import Dataset, Floats, Indices, Split
 from token_approx.fitting.feature_sets import FeatureSets, expand
 from token_approx.fitting.metrics import METRICS, intervals
+from token_approx.fitting.sanity import MARK, Sanity
 from token_approx.fitting.search import Search, Trial
-from token_approx.fitting.selection import select
+from token_approx.fitting.selection import Rule, Selection, select
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,26 @@ class Comparison:
     train: Indices
     test: Indices
     trials: tuple[Trial, ...]
-    champion: Evaluation
-    metric: str
+    selection: Selection
+    rule: Rule
+    flags: Mapping[str, Sequence[str]]
     test_intervals: dict[str, tuple[float, float]]
 
     @property
+    def champion(self) -> Evaluation:
+        """Return the chosen candidate."""
+        return self.selection.champion
+
+    @property
+    def sane(self) -> bool:
+        """Say whether nothing bars the champion from promotion."""
+        return not any(flag.startswith(MARK) for flag in self.flags[self.champion.candidate.name])
+
+    @property
     def ranked(self) -> list[Evaluation]:
-        """Return the complete candidates, lowest cross-validated error first."""
+        """Return the complete candidates, lowest error first, by what the rule compares."""
         complete = [trial.evaluation for trial in self.trials if trial.evaluation is not None]
-        return sorted(complete, key=lambda e: (e.cv[self.metric], e.candidate.name))
+        return sorted(complete, key=lambda e: (self.rule.error(e), e.candidate.name))
 
     def estimates(self, rows: Indices) -> Floats:
         """Return the champion's unrounded estimates for some records, in tokens."""
@@ -46,9 +59,8 @@ def compare(
     models: Mapping[str, Model],
     search: Search,
     settings: Settings,
-    margin: float,
-    simpler_first: Sequence[str],
-    metric: str = "mae",
+    rule: Rule,
+    sanity: Sanity | None = None,
     on_trial: Callable[[Trial, int], None] = lambda *_: None,
 ) -> Comparison:
     """Compare candidates on the training records alone, choose one, and measure it once on the test.
@@ -70,15 +82,20 @@ def compare(
     if not complete:
         reason = trials[0].reason if trials else "the search is empty"
         raise InputError(f"no candidate could be fitted: {reason}: choose other features or models")
-    champion = select(complete, margin, simpler_first, metric)
+    smallest = float(dataset.tokens[train].min())
+    tried = sanity or Sanity()
+    flags = {e.candidate.name: tried.flags(e.candidate, e.fit, smallest) for e in complete}
+    selection = select(complete, rule, flags, dataset.tokens[train], settings.resamples, settings.seed)
+    champion = selection.champion
     estimates = champion.fit.predict(dataset.matrix(champion.candidate.features, test))
     return Comparison(
         dataset=dataset,
         train=train,
         test=test,
         trials=tuple(trials),
-        champion=champion,
-        metric=metric,
+        selection=selection,
+        rule=rule,
+        flags=flags,
         test_intervals=intervals(dataset.tokens[test], estimates, settings.resamples, settings.seed),
     )
 
@@ -97,6 +114,8 @@ def candidates_table(comparison: Comparison) -> pd.DataFrame:
                 "features": " ".join(candidate.features),
                 "champion": evaluation is comparison.champion,
                 "state": "complete",
+                "flags": "; ".join(comparison.flags[candidate.name]),
+                "gap_mae": evaluation.unseen_source.get("mae", np.nan) - evaluation.cv["mae"],
             }
             | {f"cv_{name}": evaluation.cv[name] for name in METRICS}
             | {f"unseen_source_{name}": value for name, value in evaluation.unseen_source.items()}
@@ -152,4 +171,22 @@ def coefficients_table(comparison: Comparison) -> pd.DataFrame:
     """Return the terms of every candidate."""
     return pd.concat(
         [terms(e).assign(candidate=e.candidate.name) for e in comparison.ranked], ignore_index=True
+    )
+
+
+def passed_over_table(comparison: Comparison) -> pd.DataFrame:
+    """Return the candidates with a lower error than the champion's: by how much (percent), and why not."""
+    rule, champion = comparison.rule, comparison.champion
+    return pd.DataFrame(
+        [
+            {
+                "candidate": evaluation.candidate.name,
+                "error": rule.error(evaluation),
+                "champion_error": rule.error(champion),
+                "lower_by_percent": 100 * (1 - rule.error(evaluation) / rule.error(champion)),
+                "reason": reason,
+                "flags": "; ".join(comparison.flags[evaluation.candidate.name]),
+            }
+            for evaluation, reason in comparison.selection.passed_over
+        ]
     )

@@ -43,7 +43,9 @@ class Evaluation:
 
     `cv` are metrics over out-of-fold estimates; `unseen` has one row per source (or group of sources) left
     out, with its metrics; `curve` one row per number of training records; `test` the metrics on the test
-    records, which take no part in choosing.
+    records, which take no part in choosing. `out_of_fold` holds an estimate (n,) of each training record by
+    a fit that did not see it: `cv` (the first repeat's folds) and, with several sources, `unseen_source`;
+    `standard_errors` those of the fold means of `mae` and `mape`, for each.
     """
 
     candidate: Candidate
@@ -52,6 +54,8 @@ class Evaluation:
     unseen: pd.DataFrame
     curve: pd.DataFrame
     test: dict[str, float]
+    out_of_fold: dict[str, Floats]
+    standard_errors: dict[str, dict[str, float]]
 
     @property
     def unseen_source(self) -> dict[str, float]:
@@ -92,11 +96,15 @@ def evaluate(
     fitted = fit(candidate, X, tokens)
     # The fit above has validated parameters and data; doing so in each of 200 more doubles their time.
     with config_context(assume_finite=True, skip_parameter_validation=True):
+        cv, folded, fold_errors = _cross_validate(candidate, X, tokens, sources, settings, on_repeat)
+        unseen, left_out = _unseen_sources(candidate, dataset, train, fitted, settings.seed)
         return Evaluation(
             candidate=candidate,
             fit=fitted,
-            cv=_cross_validate(candidate, X, tokens, sources, settings, on_repeat),
-            unseen=_unseen_sources(candidate, dataset, train, fitted, settings.seed),
+            cv=cv,
+            unseen=unseen,
+            out_of_fold={"cv": folded} | ({} if left_out is None else {"unseen_source": left_out}),
+            standard_errors={"cv": fold_errors, "unseen_source": _standard_errors(unseen)},
             curve=_learning_curve(candidate, X, tokens, sources, settings),
             test=metrics(dataset.tokens[test], fitted.predict(dataset.matrix(candidate.features, test))),
         )
@@ -109,29 +117,52 @@ def _cross_validate(
     sources: Names,
     settings: Settings,
     on_repeat: OnRepeat | None,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], Floats, dict[str, float]]:
+    means = []
     estimates = np.empty((settings.repeats, len(tokens)))
     for number, (inside, outside) in enumerate(_folds(sources, settings, settings.repeats)):
         repeat, fold = divmod(number, settings.folds)
         estimates[repeat, outside] = fit(candidate, X[inside], tokens[inside]).predict(X[outside])
+        means.append(metrics(tokens[outside], estimates[repeat, outside]))
         if on_repeat and fold == settings.folds - 1:
             on_repeat(repeat, float(np.abs(estimates[: repeat + 1] - tokens).mean()))
-    return metrics(np.tile(tokens, settings.repeats), estimates.ravel())
+    # Repeats share their records: the standard error is that of one repeat's folds.
+    errors = _standard_errors(pd.DataFrame(means), settings.folds)
+    return metrics(np.tile(tokens, settings.repeats), estimates.ravel()), estimates[0], errors
+
+
+def out_of_fold(
+    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: Settings
+) -> Floats:
+    """Return an estimate (n,) of each record by a fit on other folds."""
+    estimates = np.empty(len(tokens))
+    for inside, outside in _folds(sources, settings, 1):
+        estimates[outside] = fit(candidate, X[inside], tokens[inside]).predict(X[outside])
+    return estimates
+
+
+def _standard_errors(means: pd.DataFrame, folds: int | None = None) -> dict[str, float]:
+    if len(means) < 2:  # noqa: PLR2004 - a spread needs two
+        return {"mae": 0.0, "mape": 0.0}
+    root = np.sqrt(folds or len(means))
+    return {name: float(means[name].std(ddof=1) / root) for name in ("mae", "mape")}
 
 
 def _unseen_sources(
     candidate: Candidate, dataset: Dataset, train: Indices, fitted: LinearFit, seed: int
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, Floats | None]:
     rows = []
     X, tokens, sources = (
         dataset.matrix(candidate.features, train),
         dataset.tokens[train],
         dataset.sources[train],
     )
+    all_left_out = np.full(len(tokens), np.nan)
     for seen, left_out in leave_sources_out(sources, seed):
         names = sorted(set(sources[left_out]))
         label = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
         estimates = fit(candidate, X[seen], tokens[seen]).predict(X[left_out])
+        all_left_out[left_out] = estimates
         rows.append({"source": label, "records": len(left_out)} | metrics(tokens[left_out], estimates))
     if dataset.held_out is not None:
         other = dataset.held_out
@@ -141,7 +172,7 @@ def _unseen_sources(
             rows.append(
                 {"source": name, "records": int(mine.sum())} | metrics(other.tokens[mine], estimates[mine])
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), None if np.isnan(all_left_out).all() else all_left_out
 
 
 def _folds(sources: Names, settings: Settings, repeats: int) -> Iterator[tuple[Indices, Indices]]:

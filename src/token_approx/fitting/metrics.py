@@ -48,6 +48,15 @@ def mean_intervals(values: Floats, resamples: int, seed: int, level: float = 0.9
     return low, high
 
 
+def paired_gain(
+    before: Floats, after: Floats, resamples: int, seed: int, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Return the mean of `before - after` (n,), errors of the same records, and its bootstrap interval."""
+    difference = before - after
+    low, high = mean_intervals(difference[None], resamples, seed, level)
+    return float(difference.mean()), float(low[0]), float(high[0])
+
+
 def _metrics(tokens: Floats, estimates: Floats) -> dict[str, Floats]:
     error = estimates - tokens
     absolute = np.abs(error)

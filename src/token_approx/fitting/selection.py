@@ -1,33 +1,128 @@
-"""Choosing the champion: the simplest candidate among those as good as the best."""
+"""Choosing the champion: the simplest sane candidate among those as good as the best."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
 
 from token_approx.errors import InputError
 from token_approx.fitting.cross_validation import Evaluation
+from token_approx.fitting.metrics import paired_gain
+from token_approx.fitting.sanity import MARK
+
+BASELINE = ("ols", ("bytes",))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a champion is chosen.
+
+    `by` compares errors on sources left out (`unseen_source`, where there are several sources) or in folds
+    (`cv`); `metric` is `mae` or `mape`. Candidates within `tolerance` of the lowest error are as good: by the
+    share `margin`, or by one standard error of the best candidate's fold means. Among them the fewest
+    features win, then the estimator that stands earlier in `simpler_first`, then the lower error in folds.
+    With `sane`, candidates that extrapolate badly are passed over while there are others.
+    """
+
+    simpler_first: Sequence[str]
+    by: Literal["unseen_source", "cv"] = "unseen_source"
+    metric: Literal["mae", "mape"] = "mae"
+    tolerance: Literal["margin", "one_standard_error"] = "margin"
+    margin: float = 0.03
+    sane: bool = True
+
+    def error(self, evaluation: Evaluation) -> float:
+        """Return the error by which candidates are compared."""
+        return self._errors(evaluation)[self.metric]
+
+    def standard_error(self, evaluation: Evaluation) -> float:
+        """Return the standard error of the fold means of that error."""
+        return evaluation.standard_errors[self.basis(evaluation)][self.metric]
+
+    def basis(self, evaluation: Evaluation) -> Literal["unseen_source", "cv"]:
+        """Return what is compared: folds where there are no sources to leave out."""
+        return self.by if evaluation.unseen_source else "cv"
+
+    def _errors(self, evaluation: Evaluation) -> dict[str, float]:
+        return evaluation.unseen_source if self.basis(evaluation) == "unseen_source" else evaluation.cv
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The champion, why, and at what price.
+
+    `passed_over` are the candidates with a lower error than the champion's, with the reason; `gain` is the
+    champion's mean gain in absolute error over the baseline (least squares on bytes), in tokens on records
+    not fitted on, with its 95 % interval, None without the baseline among the candidates.
+    """
+
+    champion: Evaluation
+    passed_over: tuple[tuple[Evaluation, str], ...]
+    gain: tuple[float, float, float] | None
+    note: str
 
 
 def select(
-    evaluations: Sequence[Evaluation], margin: float, simpler_first: Sequence[str], metric: str = "mae"
-) -> Evaluation:
-    """Return the simplest candidate whose cross-validated error `metric` is within `margin` of the lowest.
+    evaluations: Sequence[Evaluation],
+    rule: Rule,
+    flags: Mapping[str, Sequence[str]],
+    tokens: np.ndarray,
+    resamples: int,
+    seed: int,
+) -> Selection:
+    """Choose the champion by a rule; `flags` are each candidate's by name, `tokens` the training records'.
 
-    Simplest is fewest features, then the estimator that stands earlier in `simpler_first`; between equals
-    the lower error wins. The test records take no part.
+    If the gain over the baseline cannot be told from zero, the baseline is champion. The test records take no
+    part.
 
     Raises:
         InputError: an estimator does not stand in `simpler_first`.
     """
-    unknown = sorted({e.candidate.model_name for e in evaluations} - set(simpler_first))
+    unknown = sorted({e.candidate.model_name for e in evaluations} - set(rule.simpler_first))
     if unknown:
         raise InputError(f"selection.simpler_first lacks the model {unknown[0]!r}: add it where it belongs")
-    limit = (1 + margin) * min(evaluation.cv[metric] for evaluation in evaluations)
-    as_good = [evaluation for evaluation in evaluations if evaluation.cv[metric] <= limit]
-    return min(
-        as_good,
-        key=lambda e: (
-            len(e.candidate.features),
-            simpler_first.index(e.candidate.model_name),
-            e.cv[metric],
-            e.candidate.name,
-        ),
-    )
+    bad = {name for name, found in flags.items() if any(flag.startswith(MARK) for flag in found)}
+    sane = [e for e in evaluations if e.candidate.name not in bad] if rule.sane else list(evaluations)
+    pool = sane or list(evaluations)
+    best = min(pool, key=rule.error)
+    limit = rule.error(best) * (1 + rule.margin)
+    if rule.tolerance == "one_standard_error":
+        limit = rule.error(best) + rule.standard_error(best)
+    champion = min((e for e in pool if rule.error(e) <= limit), key=lambda e: _simplicity(e, rule))
+    gain, note = _gain(evaluations, champion, rule, tokens, resamples, seed)
+    baseline = _baseline(evaluations)
+    if gain is not None and baseline is not None and gain[1] <= 0 and baseline in pool:
+        champion, note = baseline, "no candidate is clearly better than least squares on bytes"
+    passed = sorted((e for e in evaluations if rule.error(e) < rule.error(champion)), key=rule.error)
+    reasons = {True: MARK, False: f"no better than the simpler champion by more than the {rule.tolerance}"}
+    over = tuple((e, reasons[rule.sane and e.candidate.name in bad]) for e in passed)
+    return Selection(champion, over, gain, note)
+
+
+def _simplicity(evaluation: Evaluation, rule: Rule) -> tuple[int, int, float, str]:
+    candidate = evaluation.candidate
+    place = rule.simpler_first.index(candidate.model_name)
+    # Equals on sources left out are told apart in folds: with a few sources, the former is mostly luck.
+    return len(candidate.features), place, evaluation.cv[rule.metric], candidate.name
+
+
+def _baseline(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    found = (e for e in evaluations if (e.candidate.model_name, tuple(e.candidate.features)) == BASELINE)
+    return next(found, None)
+
+
+def _gain(
+    evaluations: Sequence[Evaluation],
+    champion: Evaluation,
+    rule: Rule,
+    tokens: np.ndarray,
+    resamples: int,
+    seed: int,
+) -> tuple[tuple[float, float, float] | None, str]:
+    baseline = _baseline(evaluations)
+    if baseline is None or baseline is champion:
+        return None, ""
+    basis = rule.basis(champion)
+    errors = [np.abs(e.out_of_fold[basis] - tokens) for e in (baseline, champion)]
+    return paired_gain(errors[0], errors[1], resamples, seed), ""

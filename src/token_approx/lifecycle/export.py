@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -11,14 +12,18 @@ import jsonschema
 
 from token_approx import __version__
 from token_approx.files import write_whole
+from token_approx.fitting.bounds import Bound
 from token_approx.fitting.comparison import Comparison
+from token_approx.fitting.report import Report
 from token_approx.text.features import NGRAM
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = "model_coefs.schema.json"
 
 
-def model_coefs(comparison: Comparison, scope: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def model_coefs(
+    comparison: Comparison, reported: Report, scope: str, provenance: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the content of model_coefs.json for the champion, checked against its schema.
 
     Raises:
@@ -43,6 +48,8 @@ def model_coefs(comparison: Comparison, scope: str, provenance: Mapping[str, Any
             name: {"file": path.name, "sha256": sha256(path)}
             for name, path in tables_of(candidate.features).items()
         },
+        "upper_bound": [_bound(bound) for bound in reported.upper],
+        "lower_bound": [_bound(bound) for bound in reported.lower],
         "domain": domain(comparison),
         "metrics": {
             "training_records": len(comparison.train),
@@ -62,6 +69,16 @@ def model_coefs(comparison: Comparison, scope: str, provenance: Mapping[str, Any
     }
     jsonschema.validate(content, json.loads(schema_text()))
     return content
+
+
+def _bound(bound: Bound) -> dict[str, float | None]:
+    return {
+        "confidence": bound.confidence,
+        "factor": bound.factor,
+        "offset": bound.offset,
+        "from": bound.start,
+        "to": bound.end if math.isfinite(bound.end) else None,
+    }
 
 
 def tables_of(features: Iterable[str]) -> dict[str, Path]:

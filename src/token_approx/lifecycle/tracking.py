@@ -78,10 +78,18 @@ def share_leaderboard(run: Run) -> str:
     return address
 
 
-def log_parent(run: Run, comparison: Comparison, dataset: DatasetInput, seconds: Mapping[str, float]) -> None:
+def log_parent(
+    run: Run,
+    comparison: Comparison,
+    dataset: DatasetInput,
+    reported: Mapping[str, float],
+    seconds: Mapping[str, float],
+) -> None:
     """Log the champion's metrics with their intervals, the selection and the input on the parent run."""
-    champion = comparison.champion
-    values = _metrics(champion)
+    champion, selection = comparison.champion, comparison.selection
+    values = _metrics(champion) | dict(reported)
+    if selection.gain is not None:
+        values |= dict(zip(("gain/mae", "gain/mae_low", "gain/mae_high"), selection.gain, strict=True))
     for name, (low, high) in comparison.test_intervals.items():
         values |= {f"test/{name}_low": low, f"test/{name}_high": high}
     values |= {f"seconds/{name}": value for name, value in seconds.items()}
@@ -94,6 +102,9 @@ def log_parent(run: Run, comparison: Comparison, dataset: DatasetInput, seconds:
             RunTag("dataset", comparison.dataset.name),
             RunTag("reference_model", comparison.dataset.reference_model),
             RunTag("candidates", str(len(comparison.trials))),
+            RunTag("passed_over", str(len(selection.passed_over))),
+            RunTag("flags", "; ".join(comparison.flags[champion.candidate.name])),
+            RunTag("selection_note", selection.note),
         ],
     )
     client.log_inputs(run.info.run_id, [dataset])

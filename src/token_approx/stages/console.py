@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from token_approx.fitting.comparison import Comparison
+from token_approx.fitting.sanity import MARK
 
 SHOWN = 10
 
@@ -64,6 +65,20 @@ def summary(
     if champion.unseen_source:
         unseen = champion.unseen_source
         lines["unseen"] = f"MAE {unseen['mae']:.1f} tokens, MAPE {unseen['mape']:.2f} %, on sources left out"
+    gain = compared.selection.gain
+    if gain:
+        lines["gain"] = "{:.1f} tokens of MAE over least squares on bytes ({:.1f} to {:.1f})".format(*gain)
+    if compared.selection.note:
+        lines["note"] = compared.selection.note
+    over = compared.selection.passed_over
+    if over:
+        best, reason = over[0]
+        share = 100 * (1 - compared.rule.error(best) / compared.rule.error(champion))
+        lines["passed"] = (
+            f"{len(over)} with a lower error, {best.candidate.name} the lowest, by {share:.1f} %: {reason}"
+        )
+    if not compared.sane:
+        lines["flags"] = "; ".join(compared.flags[champion.candidate.name])
     provenance = coefs["provenance"]
     if provenance["registered_version"]:
         lines["model"] = f"models:/{provenance['registered_model']}/{provenance['registered_version']}"
@@ -97,8 +112,9 @@ def _ranking(compared: Comparison) -> Table:
     )
     table.add_column("", justify="right")
     table.add_column("candidate")
-    for column in ("CV", "unseen source", "test"):
+    for column in ("CV", "unseen source", "gap", "test"):
         table.add_column(column, justify="right")
+    table.add_column("")
     shown = ranked[:SHOWN] + [e for e in ranked[SHOWN:] if e is compared.champion]
     for evaluation in shown:
         unseen = evaluation.unseen_source
@@ -107,7 +123,9 @@ def _ranking(compared: Comparison) -> Table:
             evaluation.candidate.name,
             f"{evaluation.cv['mae']:.1f}",
             f"{unseen['mae']:.1f}" if unseen else "-",
+            f"{unseen['mae'] - evaluation.cv['mae']:+.1f}" if unseen else "-",
             f"{evaluation.test['mae']:.1f}",
+            MARK if any(flag.startswith(MARK) for flag in compared.flags[evaluation.candidate.name]) else "",
             style="bold green" if evaluation is compared.champion else None,
         )
     return table

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from joblib import Parallel, delayed
@@ -17,21 +16,29 @@ from omegaconf import DictConfig, OmegaConf
 from token_approx.errors import InputError
 from token_approx.files import write_whole
 from token_approx.fitting import comparison as results
-from token_approx.fitting.breakdown import breakdown, by_size, category_figure
 from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import Settings
-from token_approx.fitting.figures import candidate_figure, figures, png
+from token_approx.fitting.figures import candidate_figure, png
+from token_approx.fitting.report import report
+from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.search import Trial
 from token_approx.lifecycle import export, registry, tracking
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 
 COEFS = "model_coefs.json"
+CHOICES = {
+    "selection.by": ("unseen_source", "cv"),
+    "selection.metric": ("mae", "mape"),
+    "selection.tolerance": ("margin", "one_standard_error"),
+    "bounds.calibration": ("unseen_source", "cv"),
+}
 # The least that each whole number of the configuration may be.
 LEAST = {
     "seed": 0,
     "workers": 1,
     "trials": 1,
+    "candidate_figures": 0,
     "cross_validation.folds": 2,
     "cross_validation.repeats": 1,
     "learning_curve.sizes": 1,
@@ -60,31 +67,34 @@ def train(config: DictConfig) -> None:
                 models=part(config.model),
                 search=part(config.search),
                 settings=_settings(config),
-                margin=config.selection.margin,
-                simpler_first=config.selection.simpler_first,
-                metric=config.selection.metric,
+                rule=part(config.selection),
+                sanity=Sanity.read(Path(config.sanity.documents)),
                 on_trial=lambda _, expected: advance(expected),
             )
-        with _timed(seconds, "draw"):
-            tables = _tables(compared)
-            drawn = _figures(compared)
-            own_figures = _candidate_figures(compared, config.workers)
+        with _timed(seconds, "report"):
+            reported = report(compared, _settings(config), config.bounds.levels, config.bounds.calibration)
+            tables = {
+                f"tables/{name}.csv": tracking.table_csv(table) for name, table in reported.tables.items()
+            }
+            drawn = {f"figures/{name}.png": png(figure) for name, figure in reported.figures.items()}
         with _timed(seconds, "log"), console.progress("runs") as advance:
             logged = tracking.dataset_input(dataset)
+            own_figures = _candidate_figures(compared, config.workers, config.candidate_figures)
             for trial, figure in zip(compared.trials, own_figures, strict=True):
                 champion = trial.evaluation is compared.champion
                 files = _candidate_files(trial, figure)
                 tracking.log_candidate(run, trial, champion=champion, dataset=logged, files=files)
                 advance(len(compared.trials))
-        coefs = export.model_coefs(compared, dataset.scope or config.scope, _provenance(run))
+        coefs = export.model_coefs(compared, reported, dataset.scope or config.scope, _provenance(run))
         with _timed(seconds, "register"):
             if config.register:
                 name = registry.registered_name(dataset.reference_model)
-                version = registry.register(run, compared, coefs, promote=config.promote)
+                promote = config.promote and (compared.sane or not config.selection.sane)
+                version = registry.register(run, compared, coefs, promote=promote)
                 coefs["provenance"] |= {"registered_model": name, "registered_version": version}
         with _timed(seconds, "log"):
             tracking.log_files(run.info.run_id, tables | drawn)
-            tracking.log_parent(run, compared, logged, seconds)
+            tracking.log_parent(run, compared, logged, reported.metrics, seconds)
             leaderboard = tracking.share_leaderboard(run)
         output = Path(config.output)
         for name, data in (tables | drawn).items():
@@ -97,8 +107,13 @@ def train(config: DictConfig) -> None:
 
 
 def _check_selection(config: DictConfig) -> None:
-    if config.selection.metric not in ("mae", "mape"):
-        raise InputError(f"selection.metric={config.selection.metric}: valid are mae, mape")
+    for key, valid in CHOICES.items():
+        value = OmegaConf.select(config, key)
+        if value not in valid:
+            raise InputError(f"{key}={value}: valid are {', '.join(valid)}")
+    for level in config.bounds.levels or ():
+        if not isinstance(level, float) or not 0 < level < 1:
+            raise InputError(f"bounds.levels: {level} is no level between 0 and 1")
     margin = config.selection.margin
     if not isinstance(margin, int | float) or not margin >= 0:
         raise InputError(f"selection.margin={margin}: give a share of at least 0, such as 0.03")
@@ -125,6 +140,8 @@ def _parameters(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any
         "models": " ".join(config.model),
         "search": choices["search"],
         "seed": config.seed,
+        "selection.by": config.selection.by,
+        "selection.tolerance": config.selection.tolerance,
         "selection.margin": config.selection.margin,
     }
 
@@ -139,45 +156,17 @@ def _provenance(run: Any) -> dict[str, Any]:  # noqa: ANN401 - mlflow's Run
     }
 
 
-def _tables(compared: Comparison) -> dict[str, bytes]:
-    tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
-    tables = {
-        "candidates": results.candidates_table(compared),
-        "test_metrics": results.metrics_table(compared),
-        "learning_curve": compared.champion.curve,
-        "coefficients": results.coefficients_table(compared),
-        "unseen_sources": results.unseen_table(compared),
-        "errors_by_size": by_size(tokens, estimates),
-        "errors_by_category": _by_category(compared),
-    }
-    return {f"tables/{name}.csv": tracking.table_csv(table) for name, table in tables.items() if len(table)}
-
-
-def _by_category(compared: Comparison) -> pd.DataFrame:
-    labels = compared.dataset.categories[compared.test]
-    if not labels.any():
-        return pd.DataFrame()
-    tokens = compared.dataset.tokens[compared.test]
-    return breakdown("category", labels, tokens, compared.estimates(compared.test))
-
-
-def _figures(compared: Comparison) -> dict[str, bytes]:
-    drawn = figures(compared)
-    categories = _by_category(compared)
-    if len(categories):
-        drawn["errors_by_category"] = category_figure(categories, compared.champion.candidate.name)
-    return {f"figures/{name}.png": png(figure) for name, figure in drawn.items()}
-
-
-def _candidate_figures(compared: Comparison, workers: int) -> Iterator[bytes | None]:
-    # One per candidate and 0.2 s each: drawn by the processes that fitted them, while runs are logged here.
-    work = (delayed(_candidate_figure)(trial, compared) for trial in compared.trials)
+def _candidate_figures(compared: Comparison, workers: int, most: int) -> Iterator[bytes | None]:
+    # 0.2 s each: drawn for the best by the processes that fitted them, while runs are logged here.
+    best = {evaluation.candidate.name for evaluation in [*compared.ranked[:most], compared.champion]}
+    shown = ((trial if trial.candidate.name in best else None) for trial in compared.trials)
+    work = (delayed(_candidate_figure)(trial, compared) for trial in shown)
     drawn: Iterator[bytes | None] = Parallel(n_jobs=workers, return_as="generator")(work)
     return drawn
 
 
-def _candidate_figure(trial: Trial, compared: Comparison) -> bytes | None:
-    if trial.evaluation is None:
+def _candidate_figure(trial: Trial | None, compared: Comparison) -> bytes | None:
+    if trial is None or trial.evaluation is None:
         return None
     tokens, sources = compared.dataset.tokens[compared.test], compared.dataset.sources[compared.test]
     estimates = trial.evaluation.fit.predict(compared.dataset.matrix(trial.candidate.features, compared.test))
@@ -185,15 +174,15 @@ def _candidate_figure(trial: Trial, compared: Comparison) -> bytes | None:
 
 
 def _candidate_files(trial: Trial, figure: bytes | None) -> dict[str, bytes]:
-    if trial.evaluation is None or figure is None:
+    if trial.evaluation is None:
         return {}
-    files = {
-        "figures/test_records.png": figure,
-        "tables/learning_curve.csv": tracking.table_csv(trial.evaluation.curve),
+    tables = {
+        "learning_curve": trial.evaluation.curve,
+        "coefficients": results.terms(trial.evaluation),
+        "unseen_sources": trial.evaluation.unseen,
     }
-    if not trial.evaluation.unseen.empty:
-        files["tables/unseen_sources.csv"] = tracking.table_csv(trial.evaluation.unseen)
-    return files | {"tables/coefficients.csv": tracking.table_csv(results.terms(trial.evaluation))}
+    files = {f"tables/{name}.csv": tracking.table_csv(table) for name, table in tables.items() if len(table)}
+    return files | ({"figures/test_records.png": figure} if figure else {})
 
 
 @contextmanager

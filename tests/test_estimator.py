@@ -1,0 +1,105 @@
+"""The estimator evaluates model_coefs.json as the contract says, and says when it should not be trusted."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from token_approx.errors import InputError
+from token_approx.estimator import Estimator
+from token_approx.fitting.bounds import Bound, evaluate_bounds
+from token_approx.text.features import features, shipped_table
+
+COEFS: dict[str, Any] = {
+    "model": "m",
+    "feature_set": ["bytes", "ngram_o200k_base"],
+    "w0": 3.0,
+    "w_bytes": 0.01,
+    "w_ngram_o200k_base": 1.02,
+    "upper_bound": [
+        {"confidence": 0.95, "factor": 1.0, "offset": 0.4, "from": 0, "to": 1},
+        {"confidence": 0.95, "factor": 1.4, "offset": 0, "from": 1, "to": 20},
+        {"confidence": 0.95, "factor": 1.1, "offset": 0, "from": 20, "to": None},
+    ],
+    "lower_bound": [{"confidence": 0.95, "factor": 0.9, "offset": 0, "from": 0, "to": None}],
+    "domain": {"bytes": [50, 1000], "bytes/words": [4, 8]},
+}
+TEXT = "The boats were coming in, one after the other. " * 3
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Write an export with its table beside it."""
+    digest = shipped_table("o200k_base").save(tmp_path / "o200k_base.json")
+    content = COEFS | {"tables": {"ngram_o200k_base": {"file": "o200k_base.json", "sha256": digest}}}
+    (tmp_path / "model_coefs.json").write_text(json.dumps(content))
+    return tmp_path / "model_coefs.json"
+
+
+def test_estimate_and_bounds(path: Path) -> None:
+    """Terms are added in order; bounds take the size class of the unrounded estimate, and round outwards."""
+    estimator = Estimator.load(path)
+    found = features(TEXT)
+    total = 3.0 + 0.01 * found["bytes"] + 1.02 * found["ngram_o200k_base"]
+    assert estimator.linear_sum(estimator.features(TEXT)) == total
+    assert estimator.estimate(TEXT) == estimator.estimate(TEXT.encode()) == math.floor(total + 0.5)
+    assert estimator.upper_bound(TEXT) == math.ceil(total * 1.1)
+    assert estimator.lower_bound(TEXT) == math.floor(total * 0.9)
+    assert estimator.upper_bound("") == math.ceil(3 * 1.4)
+
+
+def test_bounds_are_what_was_calibrated() -> None:
+    """The estimator's bound is the calibration's own evaluation, in every size class and below zero."""
+    lines = [
+        Bound(0.95, 1.0, 0.4, 0.0, 1.0),
+        Bound(0.95, 1.4, 0.0, 1.0, 20.0),
+        Bound(0.95, 1.1, 0.0, 20.0, math.inf),
+    ]
+    estimates = np.array([-3.0, 0.0, 0.99, 1.0, 19.99, 20.0, 5000.0])
+    expected = evaluate_bounds(lines, estimates)
+    estimator = Estimator("m", 0.0, {}, upper=tuple(lines))  # type: ignore[arg-type]
+    assert [estimator._bound(estimator.upper, value, 0.95) for value in estimates] == expected.tolist()  # noqa: SLF001
+
+
+def test_decide(path: Path) -> None:
+    """Above the upper bound it fits, below the lower it exceeds, between the two the provider is asked."""
+    estimator = Estimator.load(path)
+    upper, lower = estimator.upper_bound(TEXT), estimator.lower_bound(TEXT)
+    assert [estimator.decide(TEXT, limit) for limit in (upper, upper - 1, lower, lower - 1)] == [
+        "fits", "ask", "ask", "exceeds",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"no bound of confidence 0.5: the model has 0.95"):
+        estimator.upper_bound(TEXT, 0.5)
+
+
+def test_scope(path: Path) -> None:
+    """What is unlike the training records is told with its reason; a tenth outside is still inside."""
+    estimator = Estimator.load(path)
+    assert estimator.out_of_scope(TEXT) == ""
+    assert "bytes is 0" in estimator.out_of_scope("")
+    assert "bytes is 9447, in training it was 50 to 1000" in estimator.out_of_scope(TEXT * 67)
+    assert "bytes/words is" in estimator.out_of_scope("x" * 200)
+    assert estimator.out_of_scope("word " * 215) == "", "1,075 bytes, a tenth more than 1,000 at most"
+
+
+def test_another_table_is_refused(path: Path) -> None:
+    """A table that is not the one the model was fitted with is refused, and so is one that is gone."""
+    shipped_table("cl100k_base").save(path.parent / "o200k_base.json")
+    with pytest.raises(InputError, match="is not the table"):
+        Estimator.load(path)
+    (path.parent / "o200k_base.json").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        Estimator.load(path)
+
+
+def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:
+    """A model on a feature of the user's own estimates from values, and says so when given a text."""
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"model": "m", "feature_set": ["emoji"], "w0": 1.0, "w_emoji": 2.0}))
+    estimator = Estimator.load(path)
+    assert estimator.linear_sum({"emoji": 3}) == 7
+    with pytest.raises(InputError, match="'emoji' cannot be computed from a text"):
+        estimator.estimate("x")
