@@ -9,7 +9,7 @@ import pytest
 
 from tests.labelling.provider_server import Provider, running
 from token_approx.labelling.counters.protocol import Counter
-from token_approx.labelling.label import Settings
+from token_approx.labelling.progress import Settings
 from token_approx.labelling.samples import Sample, sample_id
 
 CLASSES = {"anthropic": "AnthropicCounter", "openai": "OpenAICounter", "google": "GoogleCounter"}

@@ -1,76 +1,25 @@
 """Samples + counter -> records: resumable, bounded, retried, one record per sample whatever happens."""
 
 import asyncio
-import inspect
 import json
-from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
-
 from token_approx.errors import InputError
+from token_approx.labelling.attempts import Attempts
 from token_approx.labelling.counters.protocol import AS_LOGGED, ONE_USER_MESSAGE, Counter, Refused, Transient
 from token_approx.labelling.journal import Journal
 from token_approx.labelling.json_lines import parse_object, validate
-from token_approx.labelling.pace import Pace, Wait
+from token_approx.labelling.progress import Progress, Settings, Skipped
 from token_approx.labelling.records import Record, parse_records, record_line, write_records
 from token_approx.labelling.samples import Sample
 from token_approx.text.features import features
 
-FRAMINGS = ("keep", "subtract")
 # One token in every vocabulary we know, so that the rest of its count is what frames a message.
 MINIMAL_MESSAGE = "a"
 SKIPPED_SUFFIX = ".skipped.jsonl"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How samples are labelled; see conf/label.yaml for the fields' units."""
-
-    framing: str
-    concurrency: int
-    requests_per_minute: float
-    attempts: int
-    first_wait: float
-    longest_wait: float
-    give_up_after: int
-
-
-class Skipped(BaseModel):
-    """A sample that will not be counted, with the reason, in a file beside the records."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    id: str
-    source: str
-    category: str
-    model: str
-    counter: str
-    framing: str
-    reason: str
-
-
-@dataclass
-class Progress:
-    """What a labelling run has done so far; the stage shows and logs it."""
-
-    samples: int
-    finished_before: int = 0
-    counted: int = 0
-    requests: int = 0
-    framing_tokens: int | None = None
-    skipped: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    errors: Tally[str] = field(default_factory=Tally)
-
-    @property
-    def missing(self) -> int:
-        """Return the number of samples that are neither recorded nor skipped with a reason."""
-        return self.samples - self.finished_before - self.counted - len(self.skipped)
 
 
 def label(
@@ -92,8 +41,6 @@ def label(
         InputError: the configuration is wrong, `out` holds other records or is being written by another
             run, or the provider keeps failing. What was counted until then is in the file.
     """
-    if settings.framing not in FRAMINGS:
-        raise InputError(f"framing={settings.framing}: valid are {', '.join(FRAMINGS)}")
     if settings.framing == "subtract" and counter.scope == AS_LOGGED:
         raise InputError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
     with Journal(out) as journal, Journal(skipped_path(out)) as skips:
@@ -123,6 +70,9 @@ class _Labelling:
     failed_in_a_row: int = 0
     framing_tokens: int = 0
 
+    def __post_init__(self) -> None:
+        self.attempts = Attempts(self.counter, self.settings, self.progress)
+
     def resume(self, samples: Sequence[Sample]) -> None:
         """Take over what earlier runs have finished."""
         wanted = {sample.id for sample in samples}
@@ -142,7 +92,6 @@ class _Labelling:
         """Count the pending samples, so many requests at a time."""
         if not pending:
             return
-        self.pace = Pace(self.settings.requests_per_minute)
         if self.counter.scope == ONE_USER_MESSAGE:
             await self._try_out()
         left = iter(pending)
@@ -157,7 +106,7 @@ class _Labelling:
     async def _try_out(self) -> None:
         # One request with nothing in it finds a wrong key, model or address before eight have to.
         try:
-            (minimal,) = await self._count([MINIMAL_MESSAGE])
+            (minimal,) = await self.attempts.count([MINIMAL_MESSAGE])
         except (Refused, Transient) as error:
             raise InputError(
                 f"{self.counter.name} does not count even a message of one letter ({error}):"
@@ -172,7 +121,7 @@ class _Labelling:
     async def _work(self, left: Iterator[Sample]) -> None:
         while batch := list(islice(left, self.counter.batch_size)):
             try:
-                counts = await self._count([sample.text for sample in batch])
+                counts = await self.attempts.count([sample.text for sample in batch])
             except Refused as error:
                 for sample in batch:
                     self._leave_out(sample, error.reason, final=error.final)
@@ -188,30 +137,6 @@ class _Labelling:
                 self.progress.counted += len(new)
             self.on_change(self.progress)
             await asyncio.sleep(0)  # a counter that is no input and output lets nobody else in
-
-    async def _count(self, texts: Sequence[str]) -> Sequence[int]:
-        settings = self.settings
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(Transient),
-            stop=stop_after_attempt(settings.attempts),
-            wait=Wait(settings.first_wait, settings.longest_wait),
-            reraise=True,
-        ):
-            with attempt:
-                await self.pace.turn()
-                self.progress.requests += 1
-                try:
-                    counts = self.counter.count(texts)
-                    return await counts if inspect.isawaitable(counts) else counts
-                except Transient as error:
-                    self.progress.errors[error.kind] += 1
-                    if error.retry_after is not None:
-                        self.pace.hold(error.retry_after)
-                    raise
-                except Refused as error:
-                    self.progress.errors[error.reason] += 1
-                    raise
-        raise AssertionError  # AsyncRetrying returns or raises
 
     def _record(self, sample: Sample, tokens: int) -> Record:
         subtract = self.settings.framing == "subtract"

@@ -7,7 +7,7 @@ import mlflow
 import pandas as pd
 from mlflow.entities import Run
 
-from token_approx.labelling.label import Progress
+from token_approx.labelling.progress import Progress
 from token_approx.labelling.records import Record
 from token_approx.labelling.samples import Sample
 from token_approx.lifecycle import tracking

@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from token_approx.errors import InputError
 from token_approx.fitting.figures import png
 from token_approx.labelling.figures import sample_lengths
-from token_approx.labelling.label import Progress, Settings
 from token_approx.labelling.label import label as label_samples
+from token_approx.labelling.progress import Progress, Settings
 from token_approx.labelling.records import read_records
 from token_approx.labelling.samples import read_samples
 from token_approx.lifecycle import labelling_run, tracking

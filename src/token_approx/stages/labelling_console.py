@@ -9,11 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from token_approx.labelling import label
+from token_approx.labelling import progress as labelling
+from token_approx.labelling.label import skipped_path
 
 
 @contextmanager
-def labelling_progress() -> Iterator[Callable[[label.Progress], None]]:
+def labelling_progress() -> Iterator[Callable[[labelling.Progress], None]]:
     """Show a bar with rate, failures and time left on standard error; call the yielded function with news."""
     columns = (
         TextColumn("samples"),
@@ -28,7 +29,7 @@ def labelling_progress() -> Iterator[Callable[[label.Progress], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=None, rate=0.0, failures=0)
 
-        def show(news: label.Progress) -> None:
+        def show(news: labelling.Progress) -> None:
             settled = news.samples - news.missing + len(news.failed)
             rate = news.counted / max(time.monotonic() - started, 1e-9)
             bar.update(task, total=news.samples, completed=settled, rate=rate, failures=news.errors.total())
@@ -36,7 +37,7 @@ def labelling_progress() -> Iterator[Callable[[label.Progress], None]]:
         yield show
 
 
-def labelling_summary(progress: label.Progress, out: Path, seconds: float) -> None:
+def labelling_summary(progress: labelling.Progress, out: Path, seconds: float) -> None:
     """Print what was counted, what failed and why, and where the records are."""
     rate = progress.counted / seconds if seconds else 0.0
     lines = {
@@ -52,7 +53,7 @@ def labelling_summary(progress: label.Progress, out: Path, seconds: float) -> No
         lines["errors"] = _kinds(progress.errors)
     if progress.skipped:
         reasons = _kinds(Counter(progress.skipped.values()))
-        lines["skipped"] = f"{len(progress.skipped)} ({reasons}), see {label.skipped_path(out)}"
+        lines["skipped"] = f"{len(progress.skipped)} ({reasons}), see {skipped_path(out)}"
     if progress.missing:
         reasons = _kinds(Counter(progress.failed.values()))
         lines["missing"] = f"{progress.missing}" + (f" ({reasons})" if reasons else "")

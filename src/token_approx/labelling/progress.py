@@ -1,0 +1,65 @@
+"""What a labelling run is told to do, what it has done so far, and what it left out for good."""
+
+from collections import Counter as Tally
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict
+
+from token_approx.errors import InputError
+
+FRAMINGS = ("keep", "subtract")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How samples are labelled; see conf/label.yaml for the fields' units."""
+
+    framing: str
+    concurrency: int
+    requests_per_minute: float
+    attempts: int
+    first_wait: float
+    longest_wait: float
+    give_up_after: int
+
+    def __post_init__(self) -> None:
+        """Check the framing.
+
+        Raises:
+            InputError: there is none of this name.
+        """
+        if self.framing not in FRAMINGS:
+            raise InputError(f"framing={self.framing}: valid are {', '.join(FRAMINGS)}")
+
+
+class Skipped(BaseModel):
+    """A sample that will not be counted, with the reason, in a file beside the records."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: str
+    source: str
+    category: str
+    model: str
+    counter: str
+    framing: str
+    reason: str
+
+
+@dataclass
+class Progress:
+    """What a labelling run has done so far; the stage shows and logs it."""
+
+    samples: int
+    finished_before: int = 0
+    counted: int = 0
+    requests: int = 0
+    framing_tokens: int | None = None
+    skipped: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    errors: Tally[str] = field(default_factory=Tally)
+
+    @property
+    def missing(self) -> int:
+        """Return the number of samples that are neither recorded nor skipped with a reason."""
+        return self.samples - self.finished_before - self.counted - len(self.skipped)
