@@ -95,21 +95,26 @@ def evaluate(
         return Evaluation(
             candidate=candidate,
             fit=fitted,
-            cv=_cross_validate(candidate, X, tokens, sources, settings, on_repeat),
+            cv=cross_validate(candidate, X, tokens, sources, settings, on_repeat),
             unseen=_unseen_sources(candidate, dataset, train, fitted, settings.seed),
             curve=_learning_curve(candidate, X, tokens, sources, settings),
             test=metrics(dataset.tokens[test], fitted.predict(dataset.matrix(candidate.features, test))),
         )
 
 
-def _cross_validate(
+def cross_validate(
     candidate: Candidate,
     X: Floats,
     tokens: Floats,
     sources: Names,
     settings: Settings,
-    on_repeat: OnRepeat | None,
+    on_repeat: OnRepeat | None = None,
 ) -> dict[str, float]:
+    """Return the metrics over the out-of-fold estimates of records X (n, d), tokens (n,), sources (n,).
+
+    Raises:
+        FitError: the estimator finds no solution on some fold.
+    """
     estimates = np.empty((settings.repeats, len(tokens)))
     for number, (inside, outside) in enumerate(_folds(sources, settings, settings.repeats)):
         repeat, fold = divmod(number, settings.folds)
