@@ -1,13 +1,15 @@
 """Figures of the diagnostic tables."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from numpy.typing import NDArray
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.dataset import Floats
@@ -15,13 +17,14 @@ from token_approx.fitting.figures import BLUE, COLOURS, ORANGE, by_source
 from token_approx.fitting.metrics import SHORT
 
 RED = COLOURS[5]
+SHADES = COLOURS[:6]  # yellow is too light for a line
 MOST_INFLUENTIAL = 20
 MOST_CURVES = 10
 # Sizes that differ by this factor are told apart on a logarithmic axis alone.
 TENFOLD = 10
 FEW, MANY = 10, 1000
 LABELS = {"basic": "bytes, runes, words, lines: least squares", "bytes": "bytes: least squares"}
-PERCENT = StrMethodFormatter("{x:g}")
+PERCENT = StrMethodFormatter("{x:g} %")
 
 
 def diagnostic_figures(comparison: Comparison, tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -53,20 +56,23 @@ def ablation_figure(ablation: pd.DataFrame, name: str) -> Figure:
     axes.invert_yaxis()
     for place, change, percent in zip(places, shown["mae_change"], shown["mae_change_percent"], strict=True):
         axes.annotate(
-            f"{percent:+.1f} %",
+            f"{round(percent, 1) + 0.0:+,.1f} %",
             (max(change, 0.0), place),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
         )
-    axes.margins(x=0.12)
-    axes.set(xlabel="change of the cross-validated MAE (tokens)", ylabel="feature dropped")
+    axes.margins(x=0.2)
+    axes.set(
+        xlabel="change of the cross-validated MAE (tokens)",
+        ylabel="feature dropped" if len(shown) > 1 else "the mean instead of",
+    )
     axes.set_title(f"What each feature is worth\n{name}, MAE {ablation['cv_mae'][0]:,.1f} tokens")
     return figure
 
 
 def stability_figure(stability: pd.DataFrame, name: str) -> Figure:
-    """Return each coefficient with its bootstrap interval, in tokens per standard deviation of the feature."""
+    """Return each coefficient with its bootstrap interval, tokens per standard deviation of its feature."""
     shown = stability[stability["term"] != "intercept"]
     figure, axes = _rows(len(shown))
     places, scale = np.arange(len(shown)), shown["feature_sd"].to_numpy()
@@ -79,13 +85,12 @@ def stability_figure(stability: pd.DataFrame, name: str) -> Figure:
         linewidth=3,
         label="95 % of resamples",
     )
-    axes.plot(shown["mean"] * scale, places, "o", color=BLUE, label="their mean")
-    axes.plot(shown["fitted"] * scale, places, "D", color=ORANGE, markersize=5, label="fitted")
-    same = [
-        f"{term}\nsame sign in {share:.0%}"
-        for term, share in zip(shown["term"], shown["same_sign"], strict=True)
+    axes.plot(shown["fitted"] * scale, places, "D", color=ORANGE, label="fitted")
+    labels = [
+        f"{row.term} = {row.fitted:,.3g}\n{row.low:,.3g} to {row.high:,.3g}, same sign {row.same_sign:.1%}"
+        for row in shown.itertuples()
     ]
-    axes.set_yticks(places, same)
+    axes.set_yticks(places, labels)
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlabel("coefficient x standard deviation of its feature (tokens)")
     axes.set_title(f"Coefficients over {stability['resamples'][0]} bootstrap resamples\n{name}")
@@ -120,24 +125,26 @@ def residuals_by_size(residuals: pd.DataFrame, name: str) -> Figure:
     _draw_deviations(axes, residuals, residuals["tokens"].to_numpy())
     axes.set(xlabel="counted tokens", ylabel=_deviation_label(residuals))
     axes.set_title(f"Residuals against size\n{name}")
-    figure.legend(handles=_legend(residuals), loc="outside lower center", ncols=5)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
 def residuals_by_feature(residuals: pd.DataFrame, features: list[str], name: str) -> Figure:
     """Return the deviations of all records, in percent, against each feature that the records hold."""
-    columns = min(3, len(features))
-    rows = -(-len(features) // columns)
-    figure = Figure(figsize=(1 + 3.6 * columns, 1.3 + 2.8 * rows), layout="constrained")
+    rows = -(-len(features) // 4)
+    columns = -(-len(features) // rows)
+    figure = Figure(figsize=(1 + 3 * columns, 1.4 + 2.8 * rows), layout="constrained")
     panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
     for axes, feature in zip(panels, features, strict=False):
         _draw_deviations(axes, residuals, residuals[feature].to_numpy())
         axes.set_xlabel(feature)
+        if axes.get_xscale() == "linear":
+            axes.xaxis.set_major_locator(MaxNLocator(4))
     for axes in panels[len(features) :]:
         axes.set_visible(False)
     figure.supylabel(_deviation_label(residuals))
     figure.suptitle(f"Residuals against each feature\n{name}")
-    figure.legend(handles=_legend(residuals), loc="outside lower center", ncols=5)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -150,16 +157,21 @@ def learning_curves_figure(curves: pd.DataFrame, champion: str) -> Figure:
     for number, candidate in enumerate([*others, champion]):
         curve = curves[curves["candidate"] == candidate]
         own = candidate == champion
-        colour = "black" if own else COLOURS[number % len(COLOURS)]
+        colour = "black" if own else SHADES[number % len(SHADES)]
         axes.fill_between(
-            curve["records"], curve["low"], curve["high"], color=colour, alpha=0.15 if own else 0.05
+            curve["records"],
+            curve["low"],
+            curve["high"],
+            color=colour,
+            alpha=0.15 if own else 0.04,
+            linewidth=0,
         )
         axes.plot(
             curve["records"],
             curve["cv_mae"],
             color=colour,
             linewidth=2.5 if own else 1.2,
-            linestyle="-" if own or number < len(COLOURS) else "--",
+            linestyle="-" if own or number < len(SHADES) else "--",
             marker="o" if own else None,
             label=f"{candidate}  (champion)" if own else candidate,
         )
@@ -182,7 +194,8 @@ def label_efficiency_figure(efficiency: pd.DataFrame) -> Figure:
     sets = list(dict.fromkeys(efficiency["feature_set"]))
     colours = dict(zip(sets, (RED, ORANGE, BLUE), strict=False))
     drawn_to = dict.fromkeys(sets, 0)
-    handles, partial = {}, ""
+    handles: dict[Hashable, Line2D] = {}
+    partial = ""
     for (name, _, unseen), line in efficiency.groupby(["feature_set", "left_out", "unseen"], sort=False):
         shown = line[line["samples"] >= drawn_to[name]]
         style = "-o" if name not in handles else "--o"
@@ -194,21 +207,24 @@ def label_efficiency_figure(efficiency: pd.DataFrame) -> Figure:
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(sizes := sorted(set(efficiency["samples"])), [str(size) for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(PERCENT)
-    axes.yaxis.set_minor_formatter(PERCENT)
-    axes.set(xlabel="labelled samples, from other sources", ylabel="mean absolute error on it (%)")
-    axes.set_title("Error on a book/source it never saw\nmean, 10-90 % of the draws of samples")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="labelled samples fitted on, all of other sources", ylabel="MAPE on the source left out")
+    axes.set_title("Error on a book/source it never saw\nmean, and 10-90 % band, over draws of samples")
     labels = [LABELS.get(name, f"{name}: one scale") for name in sets]
     if partial:
         handles["partial"] = Line2D([], [], color="grey", linestyle="--")
-        labels.append(f"on {partial} alone: the others leave fewer samples")
+        labels.append(f"on {partial} alone (too few samples beside the rest)")
     axes.legend(handles.values(), labels)
     axes.grid(alpha=0.3)
     return figure
 
 
 def _rows(number: int) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8.4, 1.9 + (0.42 if number <= FEW else 0.26) * number), layout="constrained")
+    figure = Figure(
+        figsize=(8.4, 1.9 + (0.42 if number <= FEW else 0.26) * max(number, 2)), layout="constrained"
+    )
     return figure, figure.subplots()
 
 
@@ -220,34 +236,32 @@ def _deviation_label(residuals: pd.DataFrame) -> str:
 
 
 def _draw_deviations(axes: Axes, residuals: pd.DataFrame, against: Floats) -> None:
-    deviations, test = residuals["deviation"].to_numpy(), (residuals["side"] == "test").to_numpy()
-    size = 20 if len(residuals) < MANY else 4
-    for _, mine, colour in by_source(residuals["source"].to_numpy(dtype=str)):
-        inside, outside = mine & ~test, mine & test
-        axes.scatter(against[inside], deviations[inside], s=size, alpha=0.35, color=colour, linewidths=0)
-        axes.scatter(
-            against[outside],
-            deviations[outside],
-            s=1.4 * size,
-            color=colour,
-            edgecolors="black",
-            linewidths=0.6,
-        )
+    deviations = residuals["deviation"].to_numpy()
+    for mine, style in _groups(residuals):
+        axes.scatter(against[mine], deviations[mine], **style)
     axes.axhline(0, color="grey", linewidth=1)
     positive = against[against > 0]
     if len(positive) and positive.max() >= TENFOLD * positive.min():
         axes.set_xscale("log" if len(positive) == len(against) else "symlog")
 
 
-def _legend(residuals: pd.DataFrame) -> list[Line2D]:
-    handles = [
-        Line2D([], [], linestyle="", marker="o", color=colour, label=name)
-        for name, _, colour in by_source(residuals["source"].to_numpy(dtype=str))
-    ]
-    for side, alpha, edge in (("training", 0.4, "none"), ("test", 1.0, "black")):
-        handles.append(
-            Line2D(
-                [], [], linestyle="", marker="o", color="grey", alpha=alpha, mec=edge, label=f"{side} record"
-            )
-        )
-    return handles
+def _groups(residuals: pd.DataFrame) -> list[tuple[NDArray[np.bool_], dict[str, Any]]]:
+    """Return records that are drawn alike, and how: by source and side, by side alone if they are many."""
+    test = (residuals["side"] == "test").to_numpy()
+    if len(residuals) >= MANY:
+        return [
+            (~test, {"s": 3, "alpha": 0.4, "color": BLUE, "linewidths": 0, "label": "training records"}),
+            (test, {"s": 4, "alpha": 0.6, "color": RED, "linewidths": 0, "label": "test records"}),
+        ]
+    groups: list[tuple[NDArray[np.bool_], dict[str, Any]]] = []
+    for name, mine, colour in by_source(residuals["source"].to_numpy(dtype=str)):
+        inside = {"s": 20, "alpha": 0.4, "color": colour, "linewidths": 0, "label": f"{name}: training"}
+        outside = {
+            "s": 28,
+            "color": colour,
+            "edgecolors": "black",
+            "linewidths": 0.6,
+            "label": f"{name}: test",
+        }
+        groups += [(mine & ~test, inside), (mine & test, outside)]
+    return groups
