@@ -1,19 +1,19 @@
 """Figures of the diagnostic tables."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.dataset import Floats
 from token_approx.fitting.figures import BLUE, COLOURS, ORANGE, by_source
+from token_approx.fitting.label_efficiency import label_efficiency_figure
 from token_approx.fitting.metrics import SHORT
 
 RED = COLOURS[5]
@@ -23,8 +23,6 @@ MOST_CURVES = 10
 # Sizes that differ by this factor are told apart on a logarithmic axis alone.
 TENFOLD = 10
 FEW, MANY = 10, 1000
-LABELS = {"basic": "bytes, runes, words, lines: least squares", "bytes": "bytes: least squares"}
-PERCENT = StrMethodFormatter("{x:g} %")
 
 
 def diagnostic_figures(comparison: Comparison, tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -87,7 +85,7 @@ def stability_figure(stability: pd.DataFrame, name: str) -> Figure:
     )
     axes.plot(shown["fitted"] * scale, places, "D", color=ORANGE, label="fitted")
     labels = [
-        f"{row.term} = {row.fitted:,.3g}\n{row.low:,.3g} to {row.high:,.3g}, same sign {row.same_sign:.1%}"
+        f"{row.term} = {row.fitted:,.4g}\n{row.low:,.4g} to {row.high:,.4g}, same sign {row.same_sign:.1%}"
         for row in shown.itertuples()
     ]
     axes.set_yticks(places, labels)
@@ -111,7 +109,7 @@ def influence_figure(influence: pd.DataFrame, name: str) -> Figure:
     axes.set(xlabel="change without the record (tokens)", ylabel="record left out")
     largest = shown["mean_change_percent"].abs().max()
     axes.set_title(
-        f"The {len(shown)} most influential of {len(influence)} training records\n"
+        f"The {len(shown)} most influential of {len(influence)} records left out one at a time\n"
         f"{name}, at most {largest:.2g} % of the mean estimate"
     )
     figure.legend(loc="outside lower center", ncols=2)
@@ -125,7 +123,7 @@ def residuals_by_size(residuals: pd.DataFrame, name: str) -> Figure:
     _draw_deviations(axes, residuals, residuals["tokens"].to_numpy())
     axes.set(xlabel="counted tokens", ylabel=_deviation_label(residuals))
     axes.set_title(f"Residuals against size\n{name}")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -181,43 +179,6 @@ def learning_curves_figure(curves: pd.DataFrame, champion: str) -> Figure:
     )
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=8)
-    return figure
-
-
-def label_efficiency_figure(efficiency: pd.DataFrame) -> Figure:
-    """Return the error on an unseen source against the labelled samples, a line and band per feature set.
-
-    Where some sources have too few records beside them, the line goes on dashed over the remaining ones.
-    """
-    figure = Figure(figsize=(8.4, 5.6), layout="constrained")
-    axes = figure.subplots()
-    sets = list(dict.fromkeys(efficiency["feature_set"]))
-    colours = dict(zip(sets, (RED, ORANGE, BLUE), strict=False))
-    drawn_to = dict.fromkeys(sets, 0)
-    handles: dict[Hashable, Line2D] = {}
-    partial = ""
-    for (name, _, unseen), line in efficiency.groupby(["feature_set", "left_out", "unseen"], sort=False):
-        shown = line[line["samples"] >= drawn_to[name]]
-        style = "-o" if name not in handles else "--o"
-        drawn = axes.plot(shown["samples"], shown["mape"], style, color=colours[name], markersize=5)
-        axes.fill_between(shown["samples"], shown["low"], shown["high"], color=colours[name], alpha=0.15)
-        partial = str(unseen) if name in handles else partial
-        handles.setdefault(name, drawn[0])
-        drawn_to[name] = shown["samples"].max()
-    axes.set(xscale="log", yscale="log")
-    axes.set_xticks(sizes := sorted(set(efficiency["samples"])), [str(size) for size in sizes])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(PERCENT)
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel="labelled samples fitted on, all of other sources", ylabel="MAPE on the source left out")
-    axes.set_title("Error on a book/source it never saw\nmean, and 10-90 % band, over draws of samples")
-    labels = [LABELS.get(name, f"{name}: one scale") for name in sets]
-    if partial:
-        handles["partial"] = Line2D([], [], color="grey", linestyle="--")
-        labels.append(f"on {partial} alone (too few samples beside the rest)")
-    axes.legend(handles.values(), labels)
-    axes.grid(alpha=0.3)
     return figure
 
 

@@ -1,16 +1,20 @@
 """How many labelled samples an estimate of an unseen source needs, by what it is made from."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from sklearn import config_context
 from sklearn.linear_model import LinearRegression
 
 from token_approx.fitting.candidates import Candidate, Model, fit
 from token_approx.fitting.cross_validation import Settings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, Floats, Indices
+from token_approx.fitting.figures import BLUE, COLOURS, ORANGE
 from token_approx.fitting.metrics import metrics
 
 BASIC = ("bytes", "runes", "words", "lines")
@@ -18,6 +22,8 @@ LEAST_SQUARES = Model(LinearRegression)
 RELATIVE_ORIGIN = Model(partial(LinearRegression, fit_intercept=False), relative=True)
 COLUMNS = ["feature_set", "left_out", "unseen", "samples", "mape", "median", "low", "high"]
 MOST_NAMED = 3
+LABELS = {"basic": "bytes, runes, words, lines: least squares", "bytes": "bytes: least squares"}
+PERCENT = StrMethodFormatter("{x:g} %")
 
 
 def label_efficiency(
@@ -64,6 +70,43 @@ def label_efficiency(
                         (candidate.feature_set, sum(line), label, size, float(by_repeat.mean()), *spread)
                     )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def label_efficiency_figure(efficiency: pd.DataFrame) -> Figure:
+    """Return the error on an unseen source against the labelled samples, a line and band per feature set.
+
+    Where some sources have too few records beside them, the line goes on dashed over the remaining ones.
+    """
+    figure = Figure(figsize=(8.4, 5.6), layout="constrained")
+    axes = figure.subplots()
+    sets = list(dict.fromkeys(efficiency["feature_set"]))
+    colours = dict(zip(sets, (COLOURS[5], ORANGE, BLUE), strict=False))
+    drawn_to = dict.fromkeys(sets, 0)
+    handles: dict[Hashable, Line2D] = {}
+    partial = ""
+    for (name, _, unseen), line in efficiency.groupby(["feature_set", "left_out", "unseen"], sort=False):
+        shown = line[line["samples"] >= drawn_to[name]]
+        style = "-o" if name not in handles else "--o"
+        drawn = axes.plot(shown["samples"], shown["mape"], style, color=colours[name], markersize=5)
+        axes.fill_between(shown["samples"], shown["low"], shown["high"], color=colours[name], alpha=0.15)
+        partial = str(unseen) if name in handles else partial
+        handles.setdefault(name, drawn[0])
+        drawn_to[name] = shown["samples"].max()
+    axes.set(xscale="log", yscale="log")
+    axes.set_xticks(sizes := sorted(set(efficiency["samples"])), [str(size) for size in sizes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(PERCENT)
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="labelled samples fitted on, all of other sources", ylabel="MAPE on the source left out")
+    axes.set_title("Error on a book/source it never saw\nmean, and 10-90 % band, over draws of samples")
+    labels = [LABELS.get(name, f"{name}: one scale") for name in sets]
+    if partial:
+        handles["partial"] = Line2D([], [], color="grey", linestyle="--")
+        labels.append(f"on {partial} alone (too few samples beside the rest)")
+    axes.legend(handles.values(), labels)
+    axes.grid(alpha=0.3)
+    return figure
 
 
 def _errors(
