@@ -20,6 +20,10 @@ from token_approx.estimator import Estimator, rounded
 from token_approx.stages import train
 from token_approx.stages.command_line import expand
 
+FIGURES = {
+    "estimate_vs_truth", "residuals", "absolute_error", "learning_curve", "candidates_ranked",
+    "feature_correlation", "feature_scatter", "coverage", "guard", "ablation", "influence",
+}  # fmt: skip
 FAST = "cross_validation.repeats=1 learning_curve.sizes=3 learning_curve.repeats=1 bootstrap.resamples=50"
 
 
@@ -88,7 +92,7 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
     for folder in ("figures", "tables"):
         written = {path.name for path in (output / folder).iterdir()}
         assert artifacts(parent.info.run_id, folder) == written
-    assert len(list((output / "figures").iterdir())) == 7
+    assert {path.stem for path in (output / "figures").iterdir()} >= FIGURES
     assert (
         parent.data.metrics["test/mae_low"]
         <= parent.data.metrics["test/mae"]
@@ -128,7 +132,8 @@ def test_plain_python_custom_records_and_optuna(
     )
     done = project(
         tmp_path, sys.executable, "-m", "token_approx.stages.train", "dataset=custom", f"records={path}",
-        "features=all,bytes", "models=ols,ridge", "search=optuna", "trials=12", *FAST.split(),
+        "features=all,bytes", "models=ols,ridge", "search=optuna", "trials=12",
+        "selection.sane=false", *FAST.split(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "nothing noisy"
@@ -172,11 +177,11 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
         (["model=[ols,rigde]"], "unknown model=rigde (did you mean ridge?): valid are default, elastic_net,"),
         (
             ["fetures=bytes"],
-            "unknown fetures (did you mean features?): valid are bootstrap, cross_validation,",
+            "unknown fetures (did you mean features?): valid are bootstrap, bounds, candidate_figures,",
         ),
         (
             ["selection.margn=0.1"],
-            "unknown selection.margn (did you mean margin?): valid in selection are margin,",
+            "unknown selection.margn (did you mean margin?): valid in selection are by, margin,",
         ),
         (["model.ridge.hyperparameters.alpha.hihg=3"], "(did you mean high?)"),
         (["trials"], "trials"),
@@ -190,6 +195,12 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
         ),
         (["cross_validation.folds=1"], "cross_validation.folds=1"),
         (["workers=0"], "workers=0"),
+        (["selection.by=luck"], "selection.by=luck: valid are unseen_source, cv"),
+        (
+            ["bounds.levels=[0.999]", *FAST.split(), "models=ols", "features=bytes"],
+            "needs 999 records, there are 91: ask for a lower level",
+        ),
+        (["bounds.levels=[95]"], "95 is no level between 0 and 1"),
         (["seed=x"], "seed=x: give a whole number"),
     ],
 )

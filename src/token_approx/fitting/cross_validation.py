@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold, RepeatedKFold
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Candidate, LinearFit, fit
 from token_approx.fitting.dataset import Dataset, Floats, Indices, Names
-from token_approx.fitting.metrics import mean_intervals, metrics
+from token_approx.fitting.metrics import mape, mean_intervals, metrics
 
 # More sources than this are left out in groups: a fit each would cost hours and say the same.
 MOST_SOURCES_LEFT_OUT_ALONE = 10
@@ -110,6 +110,17 @@ def evaluate(
         )
 
 
+def cross_validate(
+    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: Settings
+) -> dict[str, float]:
+    """Return the metrics over the out-of-fold estimates of records X (n, d), tokens (n,), sources (n,).
+
+    Raises:
+        FitError: the estimator finds no solution on some fold.
+    """
+    return _cross_validate(candidate, X, tokens, sources, settings, None)[0]
+
+
 def _cross_validate(
     candidate: Candidate,
     X: Floats,
@@ -118,12 +129,13 @@ def _cross_validate(
     settings: Settings,
     on_repeat: OnRepeat | None,
 ) -> tuple[dict[str, float], Floats, dict[str, float]]:
-    means = []
     estimates = np.empty((settings.repeats, len(tokens)))
+    means = []
     for number, (inside, outside) in enumerate(_folds(sources, settings, settings.repeats)):
         repeat, fold = divmod(number, settings.folds)
         estimates[repeat, outside] = fit(candidate, X[inside], tokens[inside]).predict(X[outside])
-        means.append(metrics(tokens[outside], estimates[repeat, outside]))
+        absolute = np.abs(estimates[repeat, outside] - tokens[outside])
+        means.append({"mae": absolute.mean(), "mape": mape(tokens[outside], absolute)})
         if on_repeat and fold == settings.folds - 1:
             on_repeat(repeat, float(np.abs(estimates[: repeat + 1] - tokens).mean()))
     # Repeats share their records: the standard error is that of one repeat's folds.

@@ -149,7 +149,7 @@ def feature_scatter(dataset: Dataset) -> Figure:
     figure = Figure(figsize=(5.2 * columns, 3.8 * rows), layout="constrained")
     panels = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axes, name in zip(panels, names, strict=False):
-        for label, mine, colour in _by_source(dataset.sources):
+        for label, mine, colour in by_source(dataset.sources):
             axes.scatter(
                 dataset.features[name].to_numpy()[mine],
                 dataset.tokens[mine],
@@ -171,7 +171,8 @@ def _one() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _by_source(sources: Names) -> list[tuple[str, NDArray[np.bool_], str]]:
+def by_source(sources: Names) -> list[tuple[str, NDArray[np.bool_], str]]:
+    """Return each source's name, records (n,) and colour; one entry for all if there are many."""
     names = sorted(set(sources.tolist()))
     if len(names) > len(COLOURS):
         return [(f"{len(names)} sources", np.ones(len(sources), dtype=bool), BLUE)]
@@ -181,7 +182,7 @@ def _by_source(sources: Names) -> list[tuple[str, NDArray[np.bool_], str]]:
 def _draw_estimates(axes: Axes, tokens: Floats, estimates: Floats, sources: Names) -> None:
     low, high = min(tokens.min(), estimates.min()), max(tokens.max(), estimates.max())
     axes.plot([low, high], [low, high], color="grey", linewidth=1, label="estimate = truth")
-    for label, mine, colour in _by_source(sources):
+    for label, mine, colour in by_source(sources):
         axes.scatter(tokens[mine], estimates[mine], s=24, alpha=0.8, color=colour, label=label)
     axes.set(xlabel="counted tokens", ylabel="estimated tokens")
     axes.legend()
@@ -189,7 +190,7 @@ def _draw_estimates(axes: Axes, tokens: Floats, estimates: Floats, sources: Name
 
 def _draw_residuals(axes: Axes, tokens: Floats, estimates: Floats, sources: Names) -> None:
     axes.axhline(0, color="grey", linewidth=1)
-    for label, mine, colour in _by_source(sources):
+    for label, mine, colour in by_source(sources):
         axes.scatter(tokens[mine], (estimates - tokens)[mine], s=24, alpha=0.8, color=colour, label=label)
     axes.set(xlabel="counted tokens", ylabel="estimate minus truth (tokens)")
     axes.legend()

@@ -48,6 +48,15 @@ def mean_intervals(values: Floats, resamples: int, seed: int, level: float = 0.9
     return low, high
 
 
+def mape(tokens: Floats, absolute: Floats) -> Floats:
+    """Return the mean absolute percentage error, as `metrics` defines it, from absolute errors (…, n)."""
+    long = tokens >= SHORT
+    counted = np.where(long.any(axis=-1, keepdims=True), long, 1.0)
+    relative = absolute / np.maximum(tokens, 1.0)
+    found: Floats = 100 * (relative * counted).sum(axis=-1) / counted.sum(axis=-1)
+    return found
+
+
 def paired_gain(
     before: Floats, after: Floats, resamples: int, seed: int, level: float = 0.95
 ) -> tuple[float, float, float]:
@@ -62,12 +71,9 @@ def _metrics(tokens: Floats, estimates: Floats) -> dict[str, Floats]:
     absolute = np.abs(error)
     total = np.sum((tokens - tokens.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
     residual = np.sum(error**2, axis=-1)
-    long = tokens >= SHORT
-    counted = np.where(long.any(axis=-1, keepdims=True), long, 1.0)
-    relative = absolute / np.maximum(tokens, 1.0)
     return {
         "mae": absolute.mean(axis=-1),
-        "mape": 100 * (relative * counted).sum(axis=-1) / counted.sum(axis=-1),
+        "mape": mape(tokens, absolute),
         "median_abs_error": np.median(absolute, axis=-1),
         "p95_abs_error": np.percentile(absolute, 95, axis=-1),
         "bias": error.mean(axis=-1),

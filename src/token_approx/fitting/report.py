@@ -8,13 +8,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from token_approx.fitting import comparison as results
+from token_approx.fitting import diagnostics
 from token_approx.fitting.bounds import Bound, lower_bounds, upper_bounds
 from token_approx.fitting.breakdown import breakdown, by_size, category_figure
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.coverage import calibration, coverage_figure, coverage_table, levels_of
 from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.diagnostic_figures import diagnostic_figures
 from token_approx.fitting.figures import figures
 from token_approx.fitting.guard import guard_figure, guard_table
+
+# A table with a row per record is for reading; beyond this nobody does.
+MOST_ROWS = 3000
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def report(
     """
     asked = levels_of(compared, levels)
     pair = calibration(compared, calibrated_on)
+    upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
     tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
     name = compared.champion.candidate.name
     tables = {
@@ -70,6 +76,9 @@ def report(
     drawn = figures(compared)
     drawn["coverage"] = coverage_figure(tables["coverage"], name)
     drawn["guard"] = guard_figure(tables["guard"], name)
+    diagnosed = diagnostics.tables(compared, settings)
+    drawn |= diagnostic_figures(compared, diagnosed)
+    tables |= {name: table for name, table in diagnosed.items() if len(table) <= MOST_ROWS}
     labels = compared.dataset.categories[compared.test]
     if labels.any():
         tables["errors_by_category"] = breakdown("category", labels, tokens, estimates)
@@ -77,6 +86,6 @@ def report(
     return Report(
         tables={key: table for key, table in tables.items() if len(table)},
         figures=drawn,
-        upper=upper_bounds(*pair, asked),
-        lower=lower_bounds(*pair, asked),
+        upper=upper,
+        lower=lower,
     )

@@ -151,5 +151,5 @@ def _keys(config_name: str, parent: str) -> list[str]:
             break
         node = node[part]
     if isinstance(node, DictConfig):
-        return sorted(str(key) for key in node)
+        return sorted(str(key) for key in node if not str(key).startswith("_"))
     return [str(index) for index in range(len(node))] if isinstance(node, ListConfig) else []
