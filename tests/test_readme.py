@@ -42,3 +42,38 @@ def test_the_tables_errors_are_the_committed_ones() -> None:
         summary = pd.read_csv(ROOT / f"output/ngram_tables/{table}/tables/summary.csv").set_index("corpus")
         shown = [float(cell.strip(" %").replace(",", "")) for cell in cells.split("|")]
         assert shown == pytest.approx(summary.loc[corpus, columns].astype(float).tolist(), abs=0.051)
+
+
+def test_bounds_and_guard_are_the_committed_ones() -> None:
+    """Every figure of the bounds stands in the corpora's coverage.csv and guard.csv."""
+    rows = re.findall(r"^\| (corpus-\w+) \|( \d.*)\|$", README, re.MULTILINE)
+    assert len(rows) == 2
+    for dataset, cells in rows:
+        tables = ROOT / "output" / dataset / "tables"
+        coverage = pd.read_csv(tables / "coverage.csv")
+        own = coverage[(coverage["calibrated_on"] == "sources left out") & (coverage["level"] == 0.95)]
+        guard = pd.read_csv(tables / "guard.csv").query("chosen")
+        found = [own["coverage"].item(), own["excess"].item()]
+        found += [guard[name].item() for name in ("test_avoided", "test_wrong", "confidence")]
+        shown = [float(cell.strip(" %")) for cell in cells.split("|")]
+        assert shown == pytest.approx(found, abs=0.051)
+
+
+def test_the_default_champion_s_figures_are_the_committed_ones() -> None:
+    """The errors named for the default dataset are those of output/tables."""
+    tables = ROOT / "output/tables"
+    candidates = pd.read_csv(tables / "candidates.csv").set_index("candidate")
+    champion = candidates[candidates["champion"]].iloc[0]
+    coverage = (
+        pd.read_csv(tables / "coverage.csv").query("level == 0.95").set_index("measured_on")["coverage"]
+    )
+    named = {
+        f"{champion['test_mape']:.2f} % off (MAPE)",
+        f"{champion['unseen_source_mape']:.2f} % on a book it never saw",
+        f"{candidates.loc['ols · bytes', 'unseen_source_mape']:.2f} % off.",
+        f"reach {candidates['unseen_source_mape'].min():.2f} %",
+        f"{coverage['unseen: war-and-peace']:.1f} % of War",
+        f"{coverage['unseen: oliver-twist']:.0f} % of Oliver",
+    }
+    text = " ".join(README.split())
+    assert {name for name in named if name not in text} == set()

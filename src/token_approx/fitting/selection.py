@@ -95,7 +95,8 @@ def select(
     if gain is not None and baseline is not None and gain[1] <= 0 and baseline in pool:
         champion, note = baseline, "no candidate is clearly better than least squares on bytes"
     passed = sorted((e for e in evaluations if rule.error(e) < rule.error(champion)), key=rule.error)
-    reasons = {True: MARK, False: f"no better than the simpler champion by more than the {rule.tolerance}"}
+    simpler = note or f"no better than the simpler champion by more than the {rule.tolerance}"
+    reasons = {True: MARK, False: simpler}
     over = tuple((e, reasons[rule.sane and e.candidate.name in bad]) for e in passed)
     return Selection(champion, over, gain, note)
 
