@@ -100,8 +100,13 @@ def learning_curve(curve: pd.DataFrame, name: str) -> Figure:
 
 
 def candidates_ranked(comparison: Comparison) -> Figure:
-    """Return the best candidates' cross-validated MAE and their MAE on unseen sources, the best on top."""
+    """Return the best candidates' MAE in folds, on unseen sources and on the test, the best on top.
+
+    They stand in the order that the rule compares them in; a champion further down comes last.
+    """
     best = comparison.ranked[:MOST_RANKED]
+    if all(evaluation is not comparison.champion for evaluation in best):
+        best = [*best, comparison.champion]
     figure = Figure(figsize=(9, 1.6 + 0.28 * len(best)), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(best))
@@ -110,14 +115,16 @@ def candidates_ranked(comparison: Comparison) -> Figure:
         unseen = [e.unseen_source["mae"] for e in best]
         axes.plot(unseen, places, "D", color=COLOURS[5], label="unseen source")
     axes.plot([e.test["mae"] for e in best], places, "o", color="black", markersize=4, label="test")
-    labels = [e.candidate.name + ("  (champion)" if e is comparison.champion else "") for e in best]
+    place = 1 + [e is comparison.champion for e in comparison.ranked].index(True)
+    mark = f"  (champion, place {place})"
+    labels = [e.candidate.name + (mark if e is comparison.champion else "") for e in best]
     axes.set_yticks(places, labels)
     axes.set_ylim(len(best) - 0.4, -0.6)
     axes.set_xlabel("MAE (tokens)")
-    shown = (
-        f"the best {len(best)} of {len(comparison.ranked)}" if len(best) < len(comparison.ranked) else "all"
+    by = "unseen sources" if comparison.rule.basis(best[0]) == "unseen_source" else "cross-validation"
+    axes.set_title(
+        f"The best of {len(comparison.ranked)} candidates by {comparison.rule.metric.upper()} ({by})"
     )
-    axes.set_title(f"Candidates by cross-validated MAE ({shown})")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
 
