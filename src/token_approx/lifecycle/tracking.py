@@ -21,7 +21,14 @@ from token_approx.fitting.cross_validation import Evaluation
 from token_approx.fitting.dataset import Dataset
 from token_approx.fitting.search import Trial
 
-LEADERBOARD_METRICS = ("cv/mae", "cv/mape", "unseen_source/mape", "test/mae", "test/mape")
+LEADERBOARD_METRICS = (
+    "cv/mae",
+    "cv/mape",
+    "unseen_source/mae",
+    "unseen_source/mape",
+    "test/mae",
+    "test/mape",
+)
 RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 # A run's parameter value may have this many characters in MLflow's databases.
 LONGEST_PARAM = 6000
@@ -52,15 +59,15 @@ def dataset_input(dataset: Dataset) -> DatasetInput:
     return DatasetInput(logged._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])  # noqa: SLF001
 
 
-def share_leaderboard(run: Run) -> str:
-    """Make a view of the run's candidates, sorted by error, and return its address below the server's.
+def share_leaderboard(run: Run, by: str) -> str:
+    """Make a view of the run's candidates, sorted by the metric `by`, and return its address at the server.
 
     The tag and the address are what the UI's own "share" button makes.
     """
     run_id = run.info.run_id
     view = {
         "searchFilter": f"tags.mlflow.parentRunId = '{run_id}'",
-        "orderByKey": "metrics.`cv/mae`",
+        "orderByKey": f"metrics.`{by}`",
         "orderByAsc": True,
         "selectedColumns": [
             *(f"metrics.`{name}`" for name in LEADERBOARD_METRICS),

@@ -95,7 +95,8 @@ def train(config: DictConfig) -> None:
         with _timed(seconds, "log"):
             tracking.log_files(run.info.run_id, tables | drawn)
             tracking.log_parent(run, compared, logged, reported.metrics, seconds)
-            leaderboard = tracking.share_leaderboard(run)
+            by = f"{compared.rule.basis(compared.champion)}/{compared.rule.metric}"
+            leaderboard = tracking.share_leaderboard(run, by)
         output = Path(config.output)
         for name, data in (tables | drawn).items():
             write_whole(output / name, data)
