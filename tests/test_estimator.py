@@ -2,14 +2,18 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from token_approx.errors import InputError
-from token_approx.estimator import Estimator
+from token_approx.estimator import BASIC, Estimator
 from token_approx.fitting.bounds import Bound, evaluate_bounds
 from token_approx.text.features import features, shipped_table
 
@@ -62,6 +66,27 @@ def test_bounds_are_what_was_calibrated() -> None:
     expected = evaluate_bounds(lines, estimates)
     estimator = Estimator("m", 0.0, {}, upper=tuple(lines))  # type: ignore[arg-type]
     assert [estimator._bound(estimator.upper, value, 0.95) for value in estimates] == expected.tolist()  # noqa: SLF001
+
+
+@given(st.lists(st.text(st.characters(codec=None, exclude_categories=())) | st.binary(), max_size=20))
+def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
+    """Estimates, bounds and scope of many texts are those of each text, to the last bit."""
+    estimator = replace(
+        Estimator.load(ROOT / "output/corpus-o200k_base/model_coefs.json"),
+        domain={"bytes": (5, 60), "bytes/words": (2, 9)},
+    )
+    found = estimator.describe_many(texts)
+    assert found.input_tokens.tolist() == [estimator.estimate(text) for text in texts]
+    assert found.upper_bound.tolist() == [estimator.upper_bound(text) for text in texts]
+    assert found.in_scope.tolist() == [not estimator.out_of_scope(text) for text in texts]
+    assert estimator.estimate_many(texts).tolist() == found.input_tokens.tolist()
+    sums = estimator.linear_sums(
+        {"ngram_o200k_base": np.array([1.1, 2.3]), **dict.fromkeys(BASIC, np.array([3.0, 7.0]))}
+    )
+    assert sums.tolist() == [
+        estimator.linear_sum({"ngram_o200k_base": x, **dict.fromkeys(BASIC, n)})
+        for x, n in ((1.1, 3), (2.3, 7))
+    ]
 
 
 def test_decide(path: Path) -> None:

@@ -2,15 +2,21 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from token_approx.errors import InputError
-from token_approx.text.counts import count
-from token_approx.text.ngrams import NgramTable
+import numpy as np
+import numpy.typing as npt
 
+# Relative, here and in `text`: a registered version carries a copy of these modules under a name of its own.
+from .errors import InputError
+from .text.counts import count, count_many, encode
+from .text.ngrams import NgramTable
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 BASIC = frozenset({"bytes", "runes", "words", "lines"})
 Decision = Literal["fits", "exceeds", "ask"]
 # How far, of its value, a feature or ratio may lie outside of what was seen in training.
@@ -26,6 +32,14 @@ class Line:
     offset: float
     start: float
     end: float
+
+
+class Estimates(NamedTuple):
+    """What is said of several texts: each array is of shape (texts,), the first two in tokens."""
+
+    input_tokens: Integers
+    upper_bound: Integers
+    in_scope: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -82,9 +96,7 @@ class Estimator:
             found = {name: float(value) for name, value in asdict(count(text)).items()}
         for name, table in self.tables.items():
             found[name] = table.tokens(text)
-        for name in self.weights:
-            if name not in found:
-                raise InputError(f"feature {name!r} cannot be computed from a text: give its value yourself")
+        self._check(found)
         return found
 
     def linear_sum(self, features: Mapping[str, float]) -> float:
@@ -100,6 +112,23 @@ class Estimator:
     def estimate(self, text: str | bytes) -> int:
         """Return the estimated number of input tokens of a text (a string, or its UTF-8 bytes)."""
         return rounded(self.linear_sum(self.features(text)))
+
+    def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
+        """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
+        return _rounded_many(self.linear_sums(self._features_many(_encoded(texts))))
+
+    def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
+        """Return the estimate, the upper bound and whether it is in scope, of each text.
+
+        Raises:
+            InputError: the model was exported without a bound of that level.
+        """
+        data = _encoded(texts)
+        counts = count_many(texts)
+        features = counts | self._features_many(data, counts)
+        sums = self.linear_sums(features)
+        bounds = np.ceil(self._bounds_many(self.upper, sums, confidence))
+        return Estimates(_rounded_many(sums), bounds.astype(np.int64), self._in_scope_many(features))
 
     def upper_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
         """Return a number of tokens that the text exceeds with a probability of at most 1 - confidence.
@@ -145,18 +174,72 @@ class Estimator:
                 return f"{name} is {value:.4g}, in training it was {low:.4g} to {high:.4g}"
         return ""
 
+    def linear_sums(self, features: Mapping[str, Floats]) -> Floats:
+        """Return `linear_sum` of each text, to the same bits; a feature's values are of shape (texts,)."""
+        total: Floats = np.asarray(self.intercept)
+        for name, weight in self.weights.items():
+            total = total + weight * features[name]
+        return total
+
+    def _features_many(
+        self, data: Sequence[bytes], counts: Mapping[str, Floats] | None = None
+    ) -> dict[str, Floats]:
+        found: dict[str, Floats] = {}
+        if not BASIC.isdisjoint(self.weights):
+            found |= counts or count_many(data)
+        for name, table in self.tables.items():
+            found[name] = table.score_many(data).astype(np.float64) * table.unit
+        self._check(found)
+        return found
+
+    def _check(self, found: Mapping[str, Any]) -> None:
+        for name in self.weights:
+            if name not in found:
+                raise InputError(f"feature {name!r} cannot be computed from a text: give its value yourself")
+
+    def _in_scope_many(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
+        inside = np.ones(len(features["bytes"]), np.bool_)
+        for name, (low, high) in self.domain.items():
+            above, _, below = name.partition("/")
+            if above not in features or below not in ("", *features):
+                continue
+            divisor = features[below] if below else np.ones(1)
+            value = np.divide(features[above], divisor, out=np.full(len(inside), np.nan), where=divisor != 0)
+            inside &= (low * (1 - SLACK) <= value) & (value <= high * (1 + SLACK))
+        return inside
+
+    def _bounds_many(self, lines: tuple[Line, ...], linear_sums: Floats, confidence: float) -> Floats:
+        level = [line for line in lines if line.confidence == confidence]
+        if not level:
+            raise self._no_level(lines, confidence)
+        known = np.maximum(0.0, linear_sums)
+        inside = [(line.start <= known) & (known < line.end) for line in level]
+        return np.select(inside, [known * line.factor + line.offset for line in level])
+
     def _bound(self, lines: tuple[Line, ...], linear_sum: float, confidence: float) -> float:
         known = max(0.0, linear_sum)
         for line in lines:
             if line.confidence == confidence and line.start <= known < line.end:
                 return known * line.factor + line.offset
+        raise self._no_level(lines, confidence)
+
+    @staticmethod
+    def _no_level(lines: tuple[Line, ...], confidence: float) -> InputError:
         levels = ", ".join(f"{level:g}" for level in sorted({line.confidence for line in lines}))
-        raise InputError(f"no bound of confidence {confidence:g}: the model has {levels or 'none'}")
+        return InputError(f"no bound of confidence {confidence:g}: the model has {levels or 'none'}")
 
 
 def rounded(linear_sum: float) -> int:
     """Return the estimate max(0, floor(x + 0.5)) of a linear sum x."""
     return max(0, math.floor(linear_sum + 0.5))
+
+
+def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:
+    return [text if isinstance(text, bytes) else encode(text) for text in texts]
+
+
+def _rounded_many(linear_sums: Floats) -> Integers:
+    return np.maximum(0, np.floor(linear_sums + 0.5)).astype(np.int64)
 
 
 def _line(entry: Mapping[str, Any]) -> Line:

@@ -1,6 +1,10 @@
 """The four basic counts of a text, defined on its UTF-8 bytes so that every language finds the same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 # str.split also splits at these four; Go's unicode.IsSpace and our definition do not.
@@ -38,10 +42,19 @@ def count(text: str | bytes) -> Counts:
     string = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
     return Counts(
         bytes=len(data),
-        runes=len(data.translate(None, CONTINUATION_BYTES)),
+        runes=len(string) if string is text else len(data.translate(None, CONTINUATION_BYTES)),
         words=_words(string),
         lines=1 + data.count(b"\n") if data else 0,
     )
+
+
+def count_many(texts: Sequence[str | bytes]) -> dict[str, npt.NDArray[np.float64]]:
+    """Return the four counts of each text by name, each of shape (texts,)."""
+    counts = [count(text) for text in texts]
+    return {
+        name: np.fromiter((getattr(found, name) for found in counts), np.float64, len(counts))
+        for name in ("bytes", "runes", "words", "lines")
+    }
 
 
 def _words(text: str) -> int:

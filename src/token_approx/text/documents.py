@@ -10,8 +10,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from token_approx.errors import InputError
-from token_approx.text.download import download
+from ..errors import InputError
+from .download import download
 
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"

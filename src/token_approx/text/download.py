@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from token_approx.errors import InputError
+from ..errors import InputError
 
 BLOCK = 1 << 20
 TIMEOUT_SECONDS = 60

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from functools import lru_cache
 
-from token_approx.text.counts import count, encode
-from token_approx.text.ngrams import NgramTable
+from .counts import count, encode
+from .ngrams import NgramTable
 
 BASIC = ("bytes", "runes", "words", "lines")
 NGRAM = "ngram_"

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from token_approx.text.table_file import MAX_ORDER
+from .table_file import MAX_ORDER
 
 # Bytes per block. MB/s on 2 MB of mixed text with orders (1, 2, 3, 4), best of 30: 16 KiB 196, 24 KiB 197,
 # 32 KiB 204, 48 KiB 191, 64 KiB 169. Below, numpy's calls weigh; above, the L2 cache

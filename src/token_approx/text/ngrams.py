@@ -22,10 +22,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from token_approx.files import write_whole
-from token_approx.text.counts import encode
-from token_approx.text.ngram_costs import BEFORE, BLOCK, START, Planes, block_costs, build_planes, short_score
-from token_approx.text.table_file import (
+from ..files import write_whole
+from .counts import encode
+from .ngram_costs import BEFORE, BLOCK, START, Planes, block_costs, build_planes, short_score
+from .table_file import (
     MAX_FILE_BYTES,
     TableError,
     TableFields,
@@ -209,7 +209,7 @@ def _shipped(name: str) -> Path:
     # Imported here: a table beside model_coefs.json is loaded by path and need not pay for this import.
     from importlib.resources import files  # noqa: PLC0415
 
-    folder = Path(str(files("token_approx.text"))) / "tables"
+    folder = Path(str(files(__package__))) / "tables"
     path = folder / f"{name}.json"
     if not path.is_file():
         names = ", ".join(sorted(entry.stem for entry in folder.glob("*.json"))) or "none"

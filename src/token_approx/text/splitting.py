@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from token_approx.errors import InputError
-from token_approx.text.counts import encode
+from ..errors import InputError
+from .counts import encode
 
 SplitRule = Callable[[str], list[str]]
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from token_approx.errors import InputError
+from ..errors import InputError
 
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 640 * 1024
