@@ -1,5 +1,6 @@
 """A dataset: records as arrays, ready to split and fit."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,12 @@ class Dataset:
     def __len__(self) -> int:
         """Return the number of records."""
         return len(self.tokens)
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the records' ids and counted tokens: the same records, the same digest."""
+        rows = (f"{name}\t{count:.0f}\n" for name, count in zip(self.ids, self.tokens, strict=True))
+        return hashlib.sha256("".join(sorted(rows)).encode()).hexdigest()
 
     @property
     def names(self) -> tuple[str, ...]:

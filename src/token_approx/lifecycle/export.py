@@ -17,6 +17,7 @@ from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.report import Report
 from token_approx.text.features import NGRAM
 
+COEFS = "model_coefs.json"
 SCHEMA_VERSION = 1
 SCHEMA_FILE = "model_coefs.schema.json"
 

@@ -1,23 +1,42 @@
-"""MLflow's model registry: one registered model per reference model, its best version the champion."""
+"""MLflow's model registry: one registered model per reference model, each version a model of texts."""
 
+import hashlib
+import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
+from importlib.metadata import version as installed
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.models.model import ModelInfo
+from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from token_approx.fitting.comparison import Comparison
-from token_approx.lifecycle.export import tables_of, write_json
+from token_approx.lifecycle.export import COEFS, tables_of, write_json
 
-CHAMPION = "champion"
-EXAMPLE_ROWS = 3
+CARD = "model_card.md"
+# What MLflow's databases hold of a version's description.
+LONGEST_DESCRIPTION = 5000
+# The estimator and all that it imports: with numpy, it runs from this copy alone.
+ESTIMATOR = (
+    *("__init__.py", "errors.py", "files.py", "estimator.py"),
+    *("text/__init__.py", "text/counts.py", "text/ngrams.py", "text/ngram_costs.py", "text/table_file.py"),
+)
+EXAMPLE = ["How many tokens will this be?"]
+# The column has no name, so that MLflow takes lists of strings too; the model refuses a column of another.
+SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string")]),
+    outputs=Schema(
+        [ColSpec("long", "input_tokens"), ColSpec("long", "upper_bound"), ColSpec("boolean", "in_scope")]
+    ),
+    params=ParamSchema([ParamSpec("confidence", "double", 0.95)]),
+)
 
 
 def registered_name(reference_model: str) -> str:
@@ -25,42 +44,88 @@ def registered_name(reference_model: str) -> str:
     return f"token-approx-{reference_model}"
 
 
-def register(run: Run, comparison: Comparison, coefs: dict[str, Any], *, promote: bool) -> str:
-    """Log the champion as a model of the run, register it, and return the new version.
+def log_text_model(coefs: Mapping[str, Any], card: str) -> ModelInfo:
+    """Log the model of texts, with its card, to the active run.
 
-    `promote` sets the alias `champion` on the version.
+    Its files are model_coefs.json and the tables it names, this package's estimator under a name of its own,
+    and MLflow's description of them in text; nothing is pickled.
     """
-    name = registered_name(comparison.dataset.reference_model)
-    example: pd.DataFrame = comparison.dataset.features[coefs["feature_set"]].head(EXAMPLE_ROWS)
     with (
         tempfile.TemporaryDirectory() as folder,
-        as_file(files("token_approx.lifecycle") / "feature_model.py") as code,
+        as_file(files("token_approx.lifecycle") / "text_model.py") as model,
     ):
-        path = Path(folder, "model_coefs.json")
+        path = Path(folder, COEFS)
         write_json(path, coefs)
-        logged = mlflow.pyfunc.log_model(
+        package = package_estimator(Path(folder))
+        logged: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
-            python_model=str(code),
+            python_model=str(model),
             artifacts={"model_coefs": str(path)}
             | {name: str(table) for name, table in tables_of(coefs["feature_set"]).items()},
-            input_example=example,
+            code_paths=[str(package)],
+            model_config={"package": package.name},
+            signature=SIGNATURE,
+            input_example=EXAMPLE,
             # Named outright: to infer them, MLflow would load the model in a process of its own.
-            pip_requirements=["mlflow", "numpy", "pandas"],
+            pip_requirements=[f"mlflow-skinny=={installed('mlflow-skinny')}", "numpy", "pandas"],
         )
-    client = MlflowClient()
-    version = _new_version(client, name, logged, run)
-    client.set_model_version_tag(name, version, "candidate", comparison.champion.candidate.name)
-    client.set_model_version_tag(name, version, "dataset", comparison.dataset.name)
-    client.set_model_version_tag(name, version, "test_mae", f"{comparison.champion.test['mae']:.6g}")
-    if promote:
-        client.set_registered_model_alias(name, CHAMPION, version)
-    return version
+        Path(folder, CARD).write_text(card, encoding="utf-8")
+        MlflowClient().log_model_artifact(logged.model_id, str(Path(folder, CARD)))
+    return logged
 
 
-def _new_version(client: MlflowClient, name: str, logged: ModelInfo, run: Run) -> str:
+def package_estimator(folder: Path) -> Path:
+    """Copy the estimator into a package in `folder` that is named after its content, and return it.
+
+    Versions with the same code share one module in a process that loads both; others do not meet.
+    """
+    sources = {name: (files("token_approx") / name).read_bytes() for name in ESTIMATOR}
+    digest = hashlib.sha256(b"\0".join(sources.values())).hexdigest()
+    package = folder / f"token_approx_{digest[:12]}"
+    for name, source in sources.items():
+        path = package / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(source)
+    return package
+
+
+def create_version(
+    client: MlflowClient, name: str, logged: ModelInfo, run: Run, card: str, tags: Mapping[str, str]
+) -> str:
+    """Register a logged model with its card and tags, all in one step, and return the new version.
+
+    Called again for the same run, it returns the version that it made: a database that went away may have
+    kept it.
+    """
+    for made in client.search_model_versions(f"name = '{name}' and run_id = '{run.info.run_id}'"):
+        return str(made.version)
     with suppress(MlflowException):  # it exists: another run may make it at the same moment
         client.create_registered_model(name)
     created = client.create_model_version(
-        name, logged.model_uri, run_id=run.info.run_id, model_id=logged.model_id
+        name,
+        logged.model_uri,
+        run_id=run.info.run_id,
+        tags=dict(tags),
+        description=_description(card),
+        model_id=logged.model_id,
     )
     return str(created.version)
+
+
+def download(uri: str, folder: Path) -> Path:
+    """Return the folder that holds the model_coefs.json of a model URI, downloaded into `folder`.
+
+    Raises:
+        MlflowException: there is no such model, or it cannot be read.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    local = mlflow.artifacts.download_artifacts(f"{uri.rstrip('/')}/artifacts", dst_path=str(folder))
+    return Path(local)
+
+
+def _description(card: str) -> str:
+    if len(card) <= LONGEST_DESCRIPTION:
+        return card
+    more = f"\n\nThe rest is in {CARD}, beside the model's files."
+    whole_lines, _, _ = card[: LONGEST_DESCRIPTION - len(more)].rpartition("\n")
+    return whole_lines + more

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import mlflow
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from mlflow.exceptions import MlflowException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from sqlalchemy.exc import SQLAlchemyError
 
 from token_approx.errors import InputError
 
@@ -77,6 +80,7 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that the message below is ours
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs what it raises
     warnings.filterwarnings("ignore", module="(mlflow|hydra|sklearn|optuna|pydantic|joblib)")
     sys.argv = [sys.argv[0], *expand(sys.argv[1:], config_name)]
 
@@ -86,6 +90,8 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
             stage(config)
         except (InputError, HydraException, OmegaConfBaseException) as error:
             _end(_message(config_name, error))
+        except (MlflowException, SQLAlchemyError, ConnectionError) as error:
+            _end(_store_message(error))
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)  # noqa: T201
             sys.exit(130)
@@ -113,6 +119,17 @@ def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Colle
 def _end(message: str) -> None:
     print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
     sys.exit(1)
+
+
+def _store_message(error: Exception) -> str:
+    reason = next(filter(None, str(error).splitlines()), type(error).__name__)
+    store = hidden_password(mlflow.get_tracking_uri())
+    return f"MLflow at {store}: {reason}: see that it can be reached, and run the same command again"
+
+
+def hidden_password(uri: str) -> str:
+    """Return an address with *** for its password, if it has one."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
 def _message(config_name: str, error: Exception) -> str:

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.sanity import MARK
+from token_approx.lifecycle.promotion import Decision
 
 SHOWN = 10
 
@@ -48,6 +49,7 @@ def summary(
     output: Path,
     leaderboard: str,
     seconds: Mapping[str, float],
+    decision: Decision | None,
 ) -> None:
     """Print the ranking, the champion with its test error, and where everything is."""
     console = Console(highlight=False)
@@ -82,6 +84,8 @@ def summary(
     provenance = coefs["provenance"]
     if provenance["registered_version"]:
         lines["model"] = f"models:/{provenance['registered_model']}/{provenance['registered_version']}"
+    if decision:
+        lines["role"] = f"{decision.role}: {decision.reason}"
     lines["files"] = f"{output / 'model_coefs.json'}, {output / 'tables'}, {output / 'figures'}"
     lines["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     lines["runs"] = _ui_command()

@@ -11,6 +11,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from joblib import Parallel, delayed
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import InputError
@@ -19,14 +21,16 @@ from token_approx.fitting import comparison as results
 from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import Settings
 from token_approx.fitting.figures import candidate_figure, png
-from token_approx.fitting.report import report
+from token_approx.fitting.report import Report, report
 from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.search import Trial
-from token_approx.lifecycle import export, registry, tracking
+from token_approx.lifecycle import export, promotion, registry, tracking
+from token_approx.lifecycle.card import model_card
+from token_approx.lifecycle.patience import patiently
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
+from token_approx.text.features import FEATURES
 
-COEFS = "model_coefs.json"
 CHOICES = {
     "selection.by": ("unseen_source", "cv"),
     "selection.metric": ("mae", "mape"),
@@ -86,11 +90,14 @@ def train(config: DictConfig) -> None:
                 tracking.log_candidate(run, trial, champion=champion, dataset=logged, files=files)
                 advance(len(compared.trials))
         coefs = export.model_coefs(compared, reported, dataset.scope or config.scope, _provenance(run))
+        decision = None
         with _timed(seconds, "register"):
-            if config.register:
+            unknown = [name for name in coefs["feature_set"] if name not in FEATURES]
+            if config.register and unknown:
+                console.notice(f"not registered: the champion weighs {unknown[0]!r}, which no text gives")
+            elif config.register:
+                version, decision = _register(run, compared, reported, coefs, part(config.promotion))
                 name = registry.registered_name(dataset.reference_model)
-                promote = config.promote and (compared.sane or not config.selection.sane)
-                version = registry.register(run, compared, coefs, promote=promote)
                 coefs["provenance"] |= {"registered_model": name, "registered_version": version}
         with _timed(seconds, "log"):
             tracking.log_files(run.info.run_id, tables | drawn)
@@ -103,8 +110,36 @@ def train(config: DictConfig) -> None:
         write_whole(output / export.SCHEMA_FILE, export.schema_text().encode())
         for table in export.tables_of(coefs["feature_set"]).values():
             write_whole(output / table.name, table.read_bytes())
-        export.write_json(output / COEFS, coefs)
-    console.summary(compared, coefs, output, leaderboard, seconds)
+        export.write_json(output / export.COEFS, coefs)
+    console.summary(compared, coefs, output, leaderboard, seconds, decision)
+
+
+def _register(
+    run: Run, compared: Comparison, reported: Report, coefs: dict[str, Any], rule: promotion.Rule
+) -> tuple[str, promotion.Decision]:
+    client, dataset, champion = MlflowClient(), compared.dataset, compared.champion
+    name = registry.registered_name(dataset.reference_model)
+    card = model_card(compared, reported, coefs)
+    tags = {
+        "candidate": champion.candidate.name,
+        "dataset": dataset.name,
+        "test_mae": f"{champion.test['mae']:.6g}",
+        promotion.RECORDS: dataset.digest,
+    }
+    logged = patiently(lambda: registry.log_text_model(coefs, card), rule.patience)
+    version = patiently(lambda: registry.create_version(client, name, logged, run, card, tags), rule.patience)
+    challenge = promotion.Challenge(
+        name=name,
+        version=version,
+        features=dataset.features.iloc[compared.test],
+        tokens=dataset.tokens[compared.test],
+        estimates=compared.estimates(compared.test),
+        records=dataset.digest,
+        barred="; ".join(compared.flags[champion.candidate.name])
+        if compared.rule.sane and not compared.sane
+        else "",
+    )
+    return version, patiently(lambda: promotion.promote(client, challenge, rule), rule.patience)
 
 
 def _check_selection(config: DictConfig) -> None:
@@ -147,7 +182,7 @@ def _parameters(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _provenance(run: Any) -> dict[str, Any]:  # noqa: ANN401 - mlflow's Run
+def _provenance(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.info.run_id,
         "registered_model": None,

@@ -1,0 +1,64 @@
+"""The registered model, as MLflow runs it from this file: texts in, estimates out.
+
+MLflow copies the file into each version, together with the estimator's code under a name of its own
+(`registry.package_estimator`), so it imports nothing of ours; it is not meant to be imported.
+"""
+
+import importlib
+from typing import Any
+
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+COLUMN = "text"
+# What MLflow, and Spark through it, call a column that was given without a name.
+UNNAMED = (0, "0")
+
+
+class TextModel(PythonModel):
+    """Estimates the input tokens of texts with a model_coefs.json."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the coefficients and tables once."""
+        module = importlib.import_module(f"{context.model_config['package']}.estimator")
+        self.estimator = module.Estimator.load(context.artifacts["model_coefs"])
+
+    def predict(
+        self,
+        context: PythonModelContext,  # noqa: ARG002 - MLflow's signature
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return `input_tokens`, `upper_bound` and `in_scope` of each text; all null where the text is.
+
+        Raises:
+            MlflowException: the column is not `text`, a value is no string, or the model has no bound of
+                the asked confidence.
+        """
+        column = model_input.columns[0]
+        if column != COLUMN and column not in UNNAMED:
+            raise _refused(f"found the column {column!r}: give the texts as {COLUMN!r} (df[['{COLUMN}']])")
+        texts = model_input[column]
+        given = texts.notna()
+        strings = texts[given].tolist()
+        for text in strings:
+            if not isinstance(text, str):
+                raise _refused(f"a text is a string, found {type(text).__name__}")
+        try:
+            found = self.estimator.describe_many(strings, (params or {}).get("confidence", 0.95))
+        except ValueError as error:
+            raise _refused(str(error)) from error
+        answer = pd.DataFrame(index=model_input.index)
+        for name, kind in (("input_tokens", "Int64"), ("upper_bound", "Int64"), ("in_scope", "boolean")):
+            answer[name] = pd.Series(getattr(found, name), texts.index[given], kind).reindex(texts.index)
+        return answer
+
+
+def _refused(message: str) -> MlflowException:
+    return MlflowException(message, error_code=INVALID_PARAMETER_VALUE)
+
+
+set_model(TextModel())
