@@ -58,10 +58,10 @@ def main() -> None:
 
     found = [
         f"{line[3:]}: is not committed"
-        for line in git("status", "--porcelain").decode().splitlines()
+        for line in git("status", "--porcelain", "--", "output").decode().splitlines()
         if line[:2] == "??"
     ]
-    changed = git("diff", "--name-only").decode().splitlines()
+    changed = git("diff", "--name-only", "--", "output").decode().splitlines()
     for name in changed:
         if not (folder / name).exists():
             found.append(f"{name}: is gone")
@@ -69,7 +69,7 @@ def main() -> None:
             found += differences(
                 name, _read(name, git("show", f"HEAD:{name}")), _read(name, (folder / name).read_bytes())
             )
-    print(f"{len(changed)} files differ in bytes, {len(found)} results differ", *found, sep="\n")
+    print(f"{len(changed)} files differ in bytes, {len(found)} results differ", *found[:20], sep="\n")
     sys.exit(bool(found))
 
 

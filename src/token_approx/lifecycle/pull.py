@@ -1,0 +1,66 @@
+"""Registry -> files: a registered version's coefficients and tables, checked before anything is replaced."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from mlflow.exceptions import MlflowException
+
+from token_approx.errors import InputError
+from token_approx.estimator import Estimator
+from token_approx.files import write_together
+from token_approx.lifecycle.export import COEFS, schema_text
+from token_approx.lifecycle.registry import download
+
+
+def pull(uri: str, out: Path) -> list[Path]:
+    """Write a model's model_coefs.json and the tables it names into the folder `out`, and return the files.
+
+    Nothing is replaced before all is there and checked; model_coefs.json is replaced last.
+
+    Raises:
+        InputError: the model cannot be had, its files are damaged, or `out` cannot be written; then nothing
+            in `out` has changed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            files = download(uri, Path(folder, "files"))
+        except (MlflowException, OSError) as error:
+            raise InputError(
+                f"{uri}: cannot be downloaded ({_line(error)}): give models:/<name>@champion or"
+                " models:/<name>/<version>, and the server by MLFLOW_TRACKING_URI"
+            ) from error
+        coefs = _checked(uri, files / COEFS)
+        Estimator.load(files / COEFS)  # reads every table, and checks its SHA-256
+        names = [str(entry["file"]) for entry in coefs["tables"].values()]
+        contents = {name: (files / name).read_bytes() for name in [*names, COEFS]}
+    try:
+        write_together({out / name: data for name, data in contents.items()})
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}): give another folder") from error
+    return [out / name for name in contents]
+
+
+def _checked(uri: str, path: Path) -> dict[str, Any]:
+    try:
+        coefs: dict[str, Any] = json.loads(path.read_bytes())
+        jsonschema.validate(coefs, json.loads(schema_text()))
+    except OSError as error:
+        raise InputError(f"{uri}: holds no {COEFS}: give a model that token-approx registered") from error
+    except jsonschema.ValidationError as error:
+        raise InputError(
+            f"{uri}: {COEFS} breaks the contract at {error.json_path} ({error.message}):"
+            " upgrade token-approx, or pull another version"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{uri}: {COEFS} is damaged ({_line(error)}): pull another version") from error
+    for entry in coefs["tables"].values():
+        if Path(entry["file"]).name != entry["file"]:
+            raise InputError(f"{uri}: the table {entry['file']!r} lies elsewhere: pull another version")
+    return coefs
+
+
+def _line(error: Exception) -> str:
+    return next(filter(None, str(error).splitlines()), type(error).__name__)
