@@ -17,6 +17,8 @@ from sklearn.linear_model import LinearRegression
 
 from token_approx.fitting.candidates import Model
 
+pytest_plugins = ["tests.postgres"]
+
 ROOT = Path(__file__).parents[1]
 O200K = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 
