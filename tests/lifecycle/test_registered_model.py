@@ -3,10 +3,8 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import venv
@@ -25,6 +23,7 @@ from mlflow.pyfunc import PyFuncModel
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
+from tests.lifecycle.serving import serving
 from token_approx.errors import InputError
 from token_approx.estimator import Estimator
 from token_approx.lifecycle.export import COEFS
@@ -89,7 +88,8 @@ def store(made: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
 def model(store: Store) -> PyFuncModel:
     """Return the champion, loaded."""
     assert store.folder.exists()
-    return mlflow.pyfunc.load_model(URI)
+    loaded: PyFuncModel = mlflow.pyfunc.load_model(URI)
+    return loaded
 
 
 @pytest.fixture
@@ -277,34 +277,9 @@ def test_pulling_what_is_not_there(store: Store, tmp_path: Path, uri: str) -> No
 @pytest.fixture(scope="module")
 def server(made: Store) -> Iterator[str]:
     """Serve the champion with MLflow's own command, and return the address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["mlflow", "models", "serve", "-m", URI, "--env-manager", "local", "-h", "127.0.0.1"]
-    with (made.folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "-p", str(port)], env=made.environment, cwd=made.folder, stdout=log, stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(f"{address}/ping", process)
+    command = ["mlflow", "models", "serve", "-m", URI, "--env-manager", "local"]
+    with serving(command, made.folder, made.environment, "/ping") as address:
         yield address
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(20)
-
-
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=2).close()  # noqa: S310
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("the server did not come up")
 
 
 def ask(address: str, body: str, kind: str) -> tuple[int, str]:
