@@ -83,16 +83,25 @@ def measure_corpora(documents: Sequence[str], split: str, out: str) -> str:
     return f"{out}: {len(frame)} rows of {len(documents)} corpora, split {split}"
 
 
-def _measure_corpus(path: Path, split: str) -> pd.DataFrame:
-    columns = ["id", *DESCRIPTION, "split", "text", *COUNTS]
+def read_documents(path: Path, split: str, columns: Sequence[str]) -> pa.Table:
+    """Return some columns, and `split`, of a Parquet corpus's documents of one split.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or has no document of the split.
+    """
     try:
-        table = pq.read_table(path, columns=columns, filters=[("split", "=", split)])
+        table = pq.read_table(path, columns=[*columns, "split"], filters=[("split", "=", split)])
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{path}: cannot be read ({str(error).splitlines()[0]}): give a Parquet corpus"
         ) from error
     if table.num_rows == 0:
         raise InputError(f"{path}: has no document of split {split!r}: name another split")
+    return table
+
+
+def _measure_corpus(path: Path, split: str) -> pd.DataFrame:
+    table = read_documents(path, split, ["id", *DESCRIPTION, "text", *COUNTS])
     rows = [
         row
         for batch in table.select(["text"]).to_batches(BATCH)

@@ -32,7 +32,7 @@ RENAMED = {"models": "model"}
 RENAMED_IN = {"label": {"model": "reference_model"}}
 # Paths and names that may hold what Hydra would read as its grammar.
 QUOTED = (
-    *("records", "output", "source", "samples", "out", "cache", "books", "reference_model"),
+    *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "reference_model"),
     *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
 )
 
