@@ -32,7 +32,7 @@ def results_table(measured: Measured, resamples: int, seed: int) -> pd.DataFrame
     tokens, groups = measured.tokens[long], measured.groups[long]
     rows = []
     for name, estimates in measured.estimates.items():
-        error = 100 * (estimates[long] / tokens - 1)
+        error = 100 * (estimates[long] - tokens) / tokens
         absolute = np.abs(error)
         low, high = _interval(absolute, groups, resamples, seed)
         rows.append(
