@@ -105,6 +105,12 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
     model = mlflow.pyfunc.load_model("models:/token-approx-claude-3-7-sonnet-latest@champion")
     texts = ["", "The boats were coming in, one after the other. " * 700]
     estimator = Estimator.load(output / "model_coefs.json")
+    golden = output / "golden_vectors.json"
+    assert golden.stat().st_mtime_ns >= (output / "model_coefs.json").stat().st_mtime_ns, (
+        "written by this run"
+    )
+    for vector in json.loads(golden.read_bytes())["vectors"]:
+        assert vector["linear_sum"] == estimator.linear_sum(vector["features"])
     answer = model.predict(texts)
     assert answer["input_tokens"].tolist() == [estimator.estimate(text) for text in texts]
     assert answer["in_scope"].tolist() == [not estimator.out_of_scope(text) for text in texts]

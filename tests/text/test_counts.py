@@ -69,3 +69,34 @@ def test_counts_add_up(left: str, right: str) -> None:
     assert both.bytes == one.bytes + 1 + two.bytes
     assert both.words == one.words + two.words
     assert both.lines == max(one.lines, 1) + max(two.lines, 1)
+
+
+def words_by_bytes(data: bytes) -> int:
+    """Count words without decoding: the white-space code points' UTF-8 sequences, wherever they stand."""
+    sequences = {chr(code_point).encode() for code_point in WHITE_SPACE}
+    words, inside, place = 0, False, 0
+    while place < len(data):
+        width = next((size for size in (1, 2, 3) if data[place : place + size] in sequences), 0)
+        words += not width and not inside
+        inside = not width
+        place += width or 1
+    return words
+
+
+spaces = [chr(code_point).encode() for code_point in WHITE_SPACE]
+pieces = [
+    *spaces,
+    *(space[:-1] for space in spaces),
+    b"\x85",
+    b"\xa0",
+    b"\xc0\xa0",
+    b"\xed\xa0\x80",
+    b"\xff",
+    b"a",
+]
+
+
+@given(st.binary() | st.lists(st.sampled_from(pieces)).map(b"".join))
+def test_white_space_is_byte_sequences(data: bytes) -> None:
+    """In any bytes, cut and overlong sequences included, words are what a scan for 25 sequences finds."""
+    assert count(data).words == words_by_bytes(data)

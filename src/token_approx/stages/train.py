@@ -26,6 +26,7 @@ from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.search import Trial
 from token_approx.lifecycle import export, promotion, registry, tracking
 from token_approx.lifecycle.card import model_card
+from token_approx.lifecycle.golden import write_golden_vectors
 from token_approx.lifecycle.patience import patiently
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
@@ -111,6 +112,7 @@ def train(config: DictConfig) -> None:
         for table in export.tables_of(coefs["feature_set"]).values():
             write_whole(output / table.name, table.read_bytes())
         export.write_json(output / export.COEFS, coefs)
+        write_golden_vectors(output / export.COEFS)
     console.summary(compared, coefs, output, leaderboard, seconds, decision)
 
 

@@ -1,0 +1,3 @@
+module token-approx/examples/go
+
+go 1.19
