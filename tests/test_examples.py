@@ -303,6 +303,18 @@ def test_javascript_compares_strings(built: Path, export: Path) -> None:
     assert run("javascript", built, export, export.with_name(FILE)).returncode == 1
 
 
+@pytest.mark.usefixtures("built")
+def test_the_javascript_module_takes_strings(export: Path) -> None:
+    """Imported, it estimates a string with a lone surrogate as the estimator does, in silence."""
+    module, text = EXAMPLES / "javascript/token_approx.mjs", "half \ud83d\n" * 50
+    script = f"import {{ load }} from {json.dumps(str(module))};"
+    script += f"console.log(load({json.dumps(str(export))})({json.dumps(text)}).linear_sum)"
+    command = [shutil.which("node") or "node", "--input-type=module", "-e", script]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    estimator = Estimator.load(export)
+    assert float(printed) == estimator.linear_sum(estimator.features(text))
+
+
 @pytest.mark.parametrize(
     "text", [b"", b"It is late.\r\n", b"\xff\xe2\x80 \0 7" * 70_000], ids=["empty", "line", "long"]
 )
