@@ -33,7 +33,7 @@ from token_approx.fitting.study import FAILED, Places, join_study
 from token_approx.fitting.tpe import Tpe
 
 MakeRecords = Callable[..., Path]
-TRIALS = 8
+TRIALS = 6
 
 
 def failing(**_: float) -> Failing:
