@@ -16,9 +16,10 @@ from token_approx.fitting.comparison import Comparison, candidates_table, compar
 from token_approx.fitting.cross_validation import Settings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, read_dataset
 from token_approx.fitting.feature_sets import every_subset, everything, exactly, expand
-from token_approx.fitting.search import Grid, Search, Tpe
+from token_approx.fitting.search import Grid, Search
 from token_approx.fitting.selection import Rule
 from token_approx.fitting.splits import random_split
+from token_approx.fitting.tpe import Tpe
 
 MakeRecords = Callable[..., Path]
 SETTINGS = Settings(grouped=False, folds=4, repeats=3, curve_sizes=3, curve_repeats=1, resamples=50, seed=1)
@@ -141,7 +142,7 @@ def test_settings_that_make_no_sense(make_records: MakeRecords, tmp_path: Path) 
     """An unreachable database, no trials, an unranked model: one clear error each."""
     dataset = read_dataset("d", str(make_records(40)))
     ridge = models("ridge")
-    with pytest.raises(InputError, match=r"search\.storage=.*cannot be opened"):
+    with pytest.raises(InputError, match=r"storage=nonsense:.*cannot be opened"):
         run(dataset, ridge, Tpe(1, 3, "nonsense://", "s", 1))
     with pytest.raises(InputError, match="trials=0"):
         run(dataset, ridge, Tpe(1, 0, f"sqlite:///{tmp_path}/x.db", "s", 1))

@@ -203,6 +203,15 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
         ),
         (["bounds.levels=[95]"], "95 is no level between 0 and 1"),
         (["seed=x"], "seed=x: give a whole number"),
+        (["study=team"], "study is nothing to search=grid: give search=optuna"),
+        (
+            ["search=optuna", "search.storage=postgresql://me:hush@host/studies"],
+            "search.storage=postgresql://me:***@host/studies: no password belongs there: give the URL in",
+        ),
+        (
+            ["search=optuna", "search.grace_period=5"],
+            "search.heartbeat_interval=5: give at least 1 s, and less",
+        ),
     ],
 )
 def test_bad_input_is_one_line(

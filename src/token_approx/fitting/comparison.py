@@ -1,8 +1,9 @@
 """The comparison that a run makes: split, search over candidates, select, test the champion."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def compare(
     sets = expand(feature_sets, list(dataset.names))
     measure = partial(evaluate, dataset=dataset, train=train, test=test, settings=settings)
     expected = search.size(models, sets)
-    for trial in search.trials_of(models, sets, measure):
+    for trial in search.trials_of(models, sets, measure, _conditions(dataset, train, test, settings)):
         on_trial(trial, expected)
         trials.append(trial)
     complete = [trial.evaluation for trial in trials if trial.evaluation is not None]
@@ -98,6 +99,21 @@ def compare(
         flags=flags,
         test_intervals=intervals(dataset.tokens[test], estimates, settings.resamples, settings.seed),
     )
+
+
+def _conditions(dataset: Dataset, train: Indices, test: Indices, settings: Settings) -> list[str]:
+    records, split = sha256(), sha256()
+    for part in filter(None, (dataset, dataset.held_out)):
+        records.update("\n".join((*part.names, *part.ids, *part.sources.tolist())).encode())
+        records.update(part.matrix(part.names).tobytes() + part.tokens.tobytes())
+    for rows in (train, test):
+        split.update(rows.astype("<i8").tobytes())
+    return [
+        f"dataset {dataset.name}",
+        f"records {records.hexdigest()[:12]}",
+        f"split {split.hexdigest()[:12]}",
+        *(f"{name} {value}" for name, value in asdict(settings).items()),
+    ]
 
 
 def candidates_table(comparison: Comparison) -> pd.DataFrame:

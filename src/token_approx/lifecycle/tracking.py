@@ -135,6 +135,7 @@ def log_candidate(
             "state": trial.state,
             "champion": str(champion).lower(),
             **({"reason": trial.reason} if trial.reason else {}),
+            **({"worker": trial.worker} if trial.worker else {}),
         },
     )
     params = {

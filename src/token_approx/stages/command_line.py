@@ -34,6 +34,7 @@ RENAMED_IN = {"label": {"model": "reference_model"}}
 QUOTED = (
     *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "reference_model"),
     *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
+    *("study", "storage", "search.study", "search.storage"),
 )
 
 

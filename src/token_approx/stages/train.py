@@ -1,5 +1,6 @@
 """The main job: records -> compared candidates -> champion, tracked, registered and exported."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from token_approx.fitting.figures import candidate_figure, png
 from token_approx.fitting.report import Report, report
 from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.search import Trial
+from token_approx.fitting.storage import VARIABLE, has_password, shown
 from token_approx.lifecycle import export, promotion, registry, tracking
 from token_approx.lifecycle.card import model_card
 from token_approx.lifecycle.golden import write_golden_vectors
@@ -59,6 +61,8 @@ def train(config: DictConfig) -> None:
     seconds: dict[str, float] = {}
     part = partial(instantiate, _convert_="all")
     choices = HydraConfig.get().runtime.choices
+    _check_study(config, choices["search"])
+    search = part(config.search)
     with _timed(seconds, "load"):
         dataset = part(config.dataset)
     with tracking.parent_run(config.experiment, f"{dataset.name} · {choices['search']}") as run:
@@ -70,7 +74,7 @@ def train(config: DictConfig) -> None:
                 split=part(config.split),
                 feature_sets=part(config.features),
                 models=part(config.model),
-                search=part(config.search),
+                search=search,
                 settings=_settings(config),
                 rule=part(config.selection),
                 sanity=Sanity.read(Path(config.sanity.documents)),
@@ -157,6 +161,21 @@ def _check_selection(config: DictConfig) -> None:
         raise InputError(f"selection.margin={margin}: give a share of at least 0, such as 0.03")
 
 
+def _check_study(config: DictConfig, search: str) -> None:
+    for key in ("study", "storage"):
+        if config[key] and key not in config.search:
+            raise InputError(f"{key} is nothing to search={search}: give search=optuna with it")
+    for key in ("storage", "search.storage"):
+        url = str(OmegaConf.select(config, key) or "")
+        if has_password(url):
+            run = os.environ.get("MLFLOW_RUN_ID")
+            logged = f", and `mlflow run` has logged it: change it, and delete the run {run}" if run else ""
+            raise InputError(
+                f"{key}={shown(url)}: no password belongs there{logged}: give the URL in the environment"
+                f" variable {VARIABLE}, or the password in PGPASSWORD or ~/.pgpass"
+            )
+
+
 def _settings(config: DictConfig) -> Settings:
     return Settings(
         grouped=config.cross_validation.grouped,
@@ -177,6 +196,7 @@ def _parameters(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any
         "features": " ".join(config.features),
         "models": " ".join(config.model),
         "search": choices["search"],
+        **({"study": config.study} if config.study else {}),
         "seed": config.seed,
         "selection.by": config.selection.by,
         "selection.tolerance": config.selection.tolerance,
