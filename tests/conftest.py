@@ -3,19 +3,23 @@
 import gzip
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha1
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
+from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LinearRegression
 
 from token_approx.fitting.candidates import Model
+from token_approx.lifecycle.promotion import CHAMPION
+from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
 
 pytest_plugins = ["tests.postgres"]
 
@@ -78,6 +82,40 @@ def make_records(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def coefs() -> dict[str, Any]:
+    """Return a whole model_coefs.json that is right about `make_records`, but for the noise."""
+    content: dict[str, Any] = json.loads((ROOT / "output/model_coefs.json").read_bytes())
+    bound = {"factor": 1.02, "offset": 0.0, "from": 0.0, "to": None}
+    return {name: value for name, value in content.items() if not name.startswith("w_")} | {
+        "model": "made-up",
+        "feature_set": ["bytes", "words"],
+        "w0": 7.0,
+        "w_bytes": 0.25,
+        "w_words": 0.5,
+        "tables": {},
+        "upper_bound": [{"confidence": level, **bound} for level in (0.9, 0.95)],
+        "domain": {"bytes": [200.0, 20_000.0], "bytes/words": [4.0, 8.0]},
+    }
+
+
+@pytest.fixture
+def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], str]:
+    """Return a function that registers a model_coefs.json as champion in the test's store, for its URI."""
+
+    def register(content: Mapping[str, Any]) -> str:
+        monkeypatch.chdir(tmp_path)  # beside the store, where its files go
+        client, name = MlflowClient(), registered_name(content["model"])
+        mlflow.set_experiment("models")
+        with mlflow.start_run() as run:
+            logged = log_text_model(content, "card")
+            version = create_version(client, name, logged, run, "card", {})
+        client.set_registered_model_alias(name, CHAMPION, version)
+        return f"models:/{name}@{CHAMPION}"
+
+    return register
+
+
+@pytest.fixture
 def ols() -> Model:
     """Return ordinary least squares."""
     return Model(make=LinearRegression)
@@ -95,6 +133,8 @@ def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test out of the checkout's own store."""
     # MLflow leaves the experiment that a test chose to the processes of the next.
     monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)
+    # What an earlier test set goes before the variable.
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     # MLflow sets it where a stage runs in this process; undone at the end, as it was set before.
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "")

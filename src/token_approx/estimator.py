@@ -128,7 +128,7 @@ class Estimator:
         features = counts | self._features_many(data, counts)
         sums = self.linear_sums(features)
         bounds = np.ceil(self._bounds_many(self.upper, sums, confidence))
-        return Estimates(_rounded_many(sums), bounds.astype(np.int64), self._in_scope_many(features))
+        return Estimates(_rounded_many(sums), bounds.astype(np.int64), self.in_scope(features))
 
     def upper_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
         """Return a number of tokens that the text exceeds with a probability of at most 1 - confidence.
@@ -181,6 +181,21 @@ class Estimator:
             total = total + weight * features[name]
         return total
 
+    def in_scope(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
+        """Return whether `out_of_scope` finds nothing in texts with these features, of shape (texts,) each.
+
+        A feature or ratio that is not given is not looked at.
+        """
+        inside = np.ones(len(next(iter(features.values()))), np.bool_)
+        for name, (low, high) in self.domain.items():
+            above, _, below = name.partition("/")
+            if above not in features or below not in ("", *features):
+                continue
+            divisor = features[below] if below else np.ones(1)
+            value = np.divide(features[above], divisor, out=np.full(len(inside), np.nan), where=divisor != 0)
+            inside &= (low * (1 - SLACK) <= value) & (value <= high * (1 + SLACK))
+        return inside
+
     def _features_many(
         self, data: Sequence[bytes], counts: Mapping[str, Floats] | None = None
     ) -> dict[str, Floats]:
@@ -196,17 +211,6 @@ class Estimator:
         for name in self.weights:
             if name not in found:
                 raise InputError(f"feature {name!r} cannot be computed from a text: give its value yourself")
-
-    def _in_scope_many(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
-        inside = np.ones(len(features["bytes"]), np.bool_)
-        for name, (low, high) in self.domain.items():
-            above, _, below = name.partition("/")
-            if above not in features or below not in ("", *features):
-                continue
-            divisor = features[below] if below else np.ones(1)
-            value = np.divide(features[above], divisor, out=np.full(len(inside), np.nan), where=divisor != 0)
-            inside &= (low * (1 - SLACK) <= value) & (value <= high * (1 + SLACK))
-        return inside
 
     def _bounds_many(self, lines: tuple[Line, ...], linear_sums: Floats, confidence: float) -> Floats:
         level = [line for line in lines if line.confidence == confidence]

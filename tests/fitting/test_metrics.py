@@ -54,3 +54,12 @@ def test_intervals_are_seeded() -> None:
     """The same seed gives the same interval, another seed another."""
     one, two, three = (intervals(TRUTH, ESTIMATES, 50, seed)["mae"] for seed in (1, 1, 2))
     assert one == two != three
+
+
+def test_intervals_of_many_records_are_drawn_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few draws are held at a time, the intervals are the same."""
+    values = np.random.default_rng(2).normal(5, 2, (2, 30))
+    whole = intervals(TRUTH, ESTIMATES, 50, 1), mean_intervals(values, 50, 1)
+    monkeypatch.setattr("token_approx.fitting.metrics.MOST_DRAWN", 7 * 30)
+    assert intervals(TRUTH, ESTIMATES, 50, 1) == whole[0]
+    np.testing.assert_allclose(mean_intervals(values, 50, 1), whole[1], rtol=1e-12)

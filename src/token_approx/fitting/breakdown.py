@@ -48,7 +48,9 @@ def by_size(tokens: Floats, estimates: Floats) -> pd.DataFrame:
 
 
 def category_figure(categories: pd.DataFrame, title: str) -> Figure:
-    """Return the worst categories' MAPE and bias as bars, the worst on top."""
+    """Return the worst categories' (or sources', by the first column) MAPE and bias, the worst on top."""
+    label = str(categories.columns[0])
+    several = {"category": "categories"}.get(label, f"{label}s")
     worst = categories.dropna(subset=["mape"]).nlargest(MOST_SHOWN, "mape")
     figure = Figure(figsize=(8, 1.6 + 0.22 * len(worst)), layout="constrained")
     axes = figure.subplots()
@@ -60,8 +62,8 @@ def category_figure(categories: pd.DataFrame, title: str) -> Figure:
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(len(worst) - 0.4, -0.6)
     axes.set_xlabel("% of the counted tokens, texts of 20 tokens or more")
-    axes.set_title(f"{title}: the worst {len(worst)} of {len(categories)} categories (texts)")
-    axes.legend(loc="lower right")
+    axes.set_title(f"{title}: the worst {len(worst)} of {len(categories)} {several} (texts)")
+    axes.legend()
     return figure
 
 

@@ -55,11 +55,13 @@ def png(figure: Figure, dpi: int = DPI) -> bytes:
     return buffer.getvalue()
 
 
-def estimate_vs_truth(tokens: Floats, estimates: Floats, sources: Names, name: str) -> Figure:
+def estimate_vs_truth(
+    tokens: Floats, estimates: Floats, sources: Names, name: str, where: str = "the test records"
+) -> Figure:
     """Return the scatter of estimates (n,) against counted tokens (n,) with the line of equality."""
     figure, axes = _one()
     _draw_estimates(axes, tokens, estimates, sources)
-    axes.set_title(f"Estimate against truth on the test records\n{name}")
+    axes.set_title(f"Estimate against truth on {where}\n{name}")
     return figure
 
 

@@ -6,6 +6,8 @@ from token_approx.fitting.dataset import Floats
 
 # Below, a percentage says little; such texts are reported apart, in tokens.
 SHORT = 20
+# Draws that are held at a time (256 MiB), so that a hundred thousand records fit the memory too.
+MOST_DRAWN = 2**25
 METRICS = ("mae", "mape", "median_abs_error", "p95_abs_error", "bias", "r2")
 
 
@@ -27,8 +29,13 @@ def intervals(
 
     Source: Efron, B. (1979). Bootstrap methods: another look at the jackknife. Annals of Statistics 7(1).
     """
-    rows = np.random.default_rng(seed).integers(0, len(tokens), size=(resamples, len(tokens)))
-    drawn = _metrics(tokens[rows], estimates[rows])
+    random = np.random.default_rng(seed)
+    at_once = max(1, MOST_DRAWN // (5 * len(tokens)))  # five arrays of their size
+    parts = []
+    for start in range(0, resamples, at_once):
+        rows = random.integers(0, len(tokens), size=(min(at_once, resamples - start), len(tokens)))
+        parts.append(_metrics(tokens[rows], estimates[rows]))
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in METRICS}
     tail = 100 * (1 - level) / 2
     return {
         name: (float(low), float(high))
@@ -42,9 +49,13 @@ def mean_intervals(values: Floats, resamples: int, seed: int, level: float = 0.9
     random = np.random.default_rng(seed)
     size = values.shape[1]
     # How often each record is drawn, so that a resample's means are one matrix product.
-    counts = random.multinomial(size, np.full(size, 1 / size), size=resamples)
+    at_once = max(1, MOST_DRAWN // size)
+    means = []
+    for start in range(0, resamples, at_once):
+        counts = random.multinomial(size, np.full(size, 1 / size), size=min(at_once, resamples - start))
+        means.append(values @ counts.T / size)
     tail = 100 * (1 - level) / 2
-    low, high = np.percentile(values @ counts.T / size, [tail, 100 - tail], axis=1)
+    low, high = np.percentile(np.concatenate(means, axis=1), [tail, 100 - tail], axis=1)
     return low, high
 
 

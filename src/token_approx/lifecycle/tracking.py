@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,11 @@ def log_configuration(run: Run, parameters: Mapping[str, Any], config: str) -> N
     mlflow.log_text(config, "config.yaml")
 
 
-def dataset_input(dataset: Dataset) -> DatasetInput:
-    """Return the dataset as MLflow's record of an input: its schema, size and digest."""
+def dataset_input(dataset: Dataset, context: str = "training") -> DatasetInput:
+    """Return the dataset as MLflow's record of an input: its schema, size and digest, and its use."""
     frame = dataset.features.assign(input_tokens=dataset.tokens, source=dataset.sources)
     logged = from_pandas(frame, source=str(dataset.path), name=dataset.name, targets="input_tokens")
-    return DatasetInput(logged._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])  # noqa: SLF001
+    return DatasetInput(logged._to_mlflow_entity(), [InputTag("mlflow.data.context", context)])  # noqa: SLF001
 
 
 def share_leaderboard(run: Run, by: str) -> str:
@@ -155,6 +155,11 @@ def log_candidate(
         log_files(run.info.run_id, files)
     client.set_terminated(run.info.run_id, RUN_STATUS[trial.state])
     return str(run.info.run_id)
+
+
+def log_inputs(run: Run, inputs: Sequence[DatasetInput]) -> None:
+    """Log the datasets that a run read."""
+    MlflowClient().log_inputs(run.info.run_id, list(inputs))
 
 
 def log_metrics(run: Run, values: Mapping[str, float]) -> None:

@@ -29,12 +29,16 @@ LISTS = ("features", "model")
 PATH_LISTS = ("documents", "text")
 RENAMED = {"models": "model"}
 # Hydra takes any key that is a folder of conf/ for a choice out of it.
-RENAMED_IN = {"label": {"model": "reference_model"}}
+RENAMED_IN = {
+    "label": {"model": "reference_model"},
+    "evaluate": {"model": "model_uri"},
+    "score": {"model": "model_uri"},
+}
 # Paths and names that may hold what Hydra would read as its grammar.
 QUOTED = (
     *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "reference_model"),
+    *("model_uri", "study", "storage", "search.study", "search.storage"),
     *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
-    *("study", "storage", "search.study", "search.storage"),
 )
 
 

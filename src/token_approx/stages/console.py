@@ -88,10 +88,24 @@ def summary(
         lines["role"] = f"{decision.role}: {decision.reason}"
     lines["files"] = f"{output / 'model_coefs.json'}, {output / 'tables'}, {output / 'figures'}"
     lines["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-    lines["runs"] = _ui_command()
-    lines[""] = f"{_ui_server()}/{leaderboard}"
+    lines |= runs(leaderboard)
+    print_lines(lines)
+
+
+def print_lines(lines: Mapping[str, str]) -> None:
+    """Print lines with their labels."""
+    console = Console(highlight=False)
     for label, line in lines.items():
         console.print(f"{label:<9} {line}", soft_wrap=True)
+
+
+def runs(page: str) -> dict[str, str]:
+    """Return the lines that open the runs: the command or server, and the address of a page there."""
+    uri = mlflow.get_tracking_uri()
+    if uri.startswith(("http://", "https://")):
+        return {"runs": uri, "": f"{uri.rstrip('/')}/{page}"}
+    command = f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
+    return {"runs": command, "": f"http://127.0.0.1:5000/{page}"}
 
 
 def notice(message: str) -> None:
@@ -133,15 +147,3 @@ def _ranking(compared: Comparison) -> Table:
             style="bold green" if evaluation is compared.champion else None,
         )
     return table
-
-
-def _ui_command() -> str:
-    uri = mlflow.get_tracking_uri()
-    if uri.startswith(("http://", "https://")):
-        return uri
-    return f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
-
-
-def _ui_server() -> str:
-    uri = mlflow.get_tracking_uri()
-    return uri.rstrip("/") if uri.startswith("http") else "http://127.0.0.1:5000"
