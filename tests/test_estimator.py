@@ -2,19 +2,27 @@
 
 import json
 import math
-from dataclasses import replace
+import subprocess
+import sys
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow.tracking import MlflowClient
 
+import token_approx
 from tests.conftest import ROOT
+from token_approx.bound_lines import Line, bound, bounds
 from token_approx.errors import InputError
 from token_approx.estimator import BASIC, Estimator
 from token_approx.fitting.bounds import Bound, evaluate_bounds
+from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.model_files import DEFAULTS, default_names
 from token_approx.text.features import features, shipped_table
 
 COEFS: dict[str, Any] = {
@@ -64,8 +72,9 @@ def test_bounds_are_what_was_calibrated() -> None:
     ]
     estimates = np.array([-3.0, 0.0, 0.99, 1.0, 19.99, 20.0, 5000.0])
     expected = evaluate_bounds(lines, estimates)
-    estimator = Estimator("m", 0.0, {}, upper=tuple(lines))  # type: ignore[arg-type]
-    assert [estimator._bound(estimator.upper, value, 0.95) for value in estimates] == expected.tolist()  # noqa: SLF001
+    ours = [Line(*astuple(line)) for line in lines]
+    assert [bound(ours, value, 0.95) for value in estimates] == expected.tolist()
+    assert bounds(ours[::-1], estimates, 0.95).tolist() == expected.tolist()
 
 
 @given(st.lists(st.text(st.characters(codec=None, exclude_categories=())) | st.binary(), max_size=20))
@@ -87,6 +96,89 @@ def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
         estimator.linear_sum({"ngram_o200k_base": x, **dict.fromkeys(BASIC, n)})
         for x, n in ((1.1, 3), (2.3, 7))
     ]
+
+
+def test_a_folder_is_its_model_coefs(path: Path) -> None:
+    """A folder stands for the model_coefs.json in it, and a file that lacks the scope for an unknown one."""
+    assert Estimator.load(path.parent).estimate(TEXT) == Estimator.load(str(path)).estimate(TEXT)
+    assert Estimator.load(path).scope is None
+    with pytest.raises(InputError, match=r"nowhere/?: cannot be read .* give a model_coefs.json"):
+        Estimator.load(path.parent / "nowhere")
+
+
+def test_defaults_are_the_committed_champions(tmp_path: Path) -> None:
+    """The shipped estimators are output/'s, to the byte; if this fails: python .ci/ship_defaults.py."""
+    subprocess.run([sys.executable, ROOT / ".ci/ship_defaults.py", tmp_path], check=True)
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {path.name: path.read_bytes() for path in DEFAULTS.iterdir()} == expected
+    assert default_names() == ["cl100k_base", "claude-3-7-sonnet-latest", "claude_2", "o200k_base"]
+    for name in default_names():
+        coefs = "output" if name.startswith("claude-") else f"output/corpus-{name}"
+        shipped, committed = Estimator.default(name), Estimator.load(ROOT / coefs)
+        assert shipped.model == name
+        assert shipped.upper_bound(TEXT) == committed.upper_bound(TEXT)
+        assert shipped.out_of_scope(TEXT) == committed.out_of_scope(TEXT)
+
+
+def test_an_unknown_default_names_the_known() -> None:
+    """Its one line lists what there is."""
+    with pytest.raises(InputError) as refused:
+        Estimator.default("gpt-9")
+    assert str(refused.value) == (
+        "'gpt-9': no such default: there are cl100k_base, claude-3-7-sonnet-latest, claude_2, o200k_base"
+    )
+
+
+def test_a_registered_version_is_loaded_by_its_uri() -> None:
+    """By version, by alias and by run, from a real registry; what is not there is told on one line."""
+    coefs = json.loads((DEFAULTS / "o200k_base.json").read_text())
+    with mlflow.start_run() as run:
+        logged = log_text_model(coefs, "A card.")
+    name = registered_name("o200k_base")
+    version = create_version(MlflowClient(), name, logged, run, "A card.", {})
+    MlflowClient().set_registered_model_alias(name, "champion", version)
+    for uri in (f"models:/{name}/{version}", f"models:/{name}@champion", f"runs:/{run.info.run_id}/model"):
+        assert Estimator.load(uri).upper_bound(TEXT) == Estimator.default("o200k_base").upper_bound(TEXT)
+    with pytest.raises(InputError, match=r"models:/nobody@champion: cannot be downloaded") as refused:
+        Estimator.load("models:/nobody@champion")
+    assert "\n" not in str(refused.value)
+
+
+def run_python(code: str) -> str:
+    """Return what a fresh Python prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
+
+
+def test_without_mlflow_a_uri_is_refused() -> None:
+    """Where MLflow is not installed, its absence is what is told, and all else works."""
+    code = """
+import sys
+sys.modules["mlflow"] = None
+from token_approx import Estimator
+print(Estimator.default("o200k_base").estimate("Hello!"))
+try:
+    Estimator.load("models:/a/1")
+except ValueError as error:
+    print(error)
+"""
+    assert run_python(code) == "3\nmodels:/a/1: mlflow is not installed: pip install mlflow\n"
+
+
+def test_importing_it_is_cheap() -> None:
+    """The version needs no numpy, and the estimator nothing but numpy."""
+    code = """
+import sys
+import token_approx
+print(token_approx.__version__ != "", "numpy" in sys.modules)
+token_approx.Estimator.default("o200k_base").estimate("Hello!")
+foreign = {name.split(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+print(sorted(name for name in foreign if not name.startswith(("_", "sitecustomize"))))
+"""
+    assert run_python(code) == "True False\n['numpy', 'token_approx']\n"
+    with pytest.raises(AttributeError, match="no attribute 'Estimater'"):
+        token_approx.Estimater  # noqa: B018
 
 
 def test_decide(path: Path) -> None:

@@ -1,7 +1,10 @@
 """The layout keeps the design's promises: imports go one way, environments agree, configurations compose."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,11 +16,13 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from tests.conftest import ROOT
+from token_approx.lifecycle.registry import ESTIMATOR, package_estimator
 
 LAYERS = ["text", "labelling", "fitting", "pretraining", "lifecycle", "stages"]
 # These need a file that is not in the project.
 MADE_ELSEWHERE = {"what", "tokenizer"}
 PACKAGE = ROOT / "src/token_approx"
+OUTSIDE = {"pandas", "sklearn", "scipy", "mlflow", "pydantic", "jsonschema", "matplotlib"}
 # The stage that a group belongs to; the others are train's.
 STAGE = {"split_rule": "prepare", "counter": "label", "what": "measure", "tokenizer": "pretrain"}
 LEAVES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
@@ -50,16 +55,67 @@ def test_imports_go_one_way(layer: str) -> None:
         assert not roots & {"hydra", "omegaconf"} or layer == "stages", path
 
 
-def test_the_estimator_needs_text_alone() -> None:
-    """What other programs embed imports the standard library, numpy and the text layer."""
-    for path in [PACKAGE / "estimator.py", *(PACKAGE / "text").glob("*.py")]:
+def test_text_needs_nothing_above_it() -> None:
+    """The first layer imports the standard library, numpy and itself, and pyarrow where Parquet is read."""
+    for path in (PACKAGE / "text").glob("*.py"):
         ours = {name for name in imported(path) if name.startswith("token_approx.")}
         assert all(
             name.startswith(("token_approx.text", "token_approx.errors", "token_approx.files"))
             for name in ours
         ), path
-        outside = {"pandas", "sklearn", "scipy", "mlflow", "pydantic", "jsonschema", "matplotlib"}
-        assert not {name.split(".")[0] for name in imported(path)} & outside, path
+        assert not {name.split(".")[0] for name in imported(path)} & OUTSIDE, path
+
+
+def test_the_estimator_s_copy_is_complete() -> None:
+    """What a registered version carries imports numpy, the standard library and itself, and no more.
+
+    Two functions of the estimator find models elsewhere: the module they need is not among what is carried,
+    and is the one that leads to MLflow, when a model URI is loaded.
+    """
+    carried = {f"token_approx.{name.removesuffix('.py').replace('/', '.')}" for name in ESTIMATOR}
+    carried = {name.removesuffix(".__init__") for name in carried}
+    allowed = {"numpy", "token_approx", *sys.stdlib_module_names}
+    for name in ESTIMATOR:
+        path = PACKAGE / name
+        lazily = {"token_approx.model_files"} if name == "estimator.py" else set()
+        modules = imported(path)
+        assert {module.split(".")[0] for module in modules} <= allowed, path
+        ours = {module for module in modules if module.startswith("token_approx.") and is_module(module)}
+        assert ours <= carried | lazily, path
+    assert {module for module in imported(PACKAGE / "model_files.py") if "lifecycle" in module} == {
+        "token_approx.lifecycle.pull",
+        "token_approx.lifecycle.pull.pull",
+    }
+
+
+def is_module(name: str) -> bool:
+    """Tell whether a dotted name is a module of ours, rather than something in one."""
+    path = PACKAGE.parent / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def test_the_copy_estimates_by_itself(tmp_path: Path) -> None:
+    """Without the package, and under another name, the carried modules do all that the estimator does."""
+    package = package_estimator(tmp_path).name
+    code = f"""
+import sys
+from {package} import Estimator
+model = Estimator.load({str(ROOT / "output/corpus-o200k_base/model_coefs.json")!r})
+assert model.describe_many(["abc"]).upper_bound.tolist() == [model.upper_bound("abc")]
+assert "".join(model.split("some words " * 90, 20)) == "some words " * 90
+context = model.with_context()
+context.append("some words")
+assert context.tokens == model.estimate("some words")
+assert model.messages([{{"role": "user", "content": "Hello!"}}]).tokens > 0
+foreign = {sorted(OUTSIDE | {"typer", "pathspec", "token_approx"})!r}
+print([name for name in foreign if name in sys.modules])
+"""
+    # -P: without the folder that it is started in.
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(tmp_path)}
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_conda_yaml_is_in_step_with_pyproject() -> None:

@@ -43,7 +43,7 @@ def count(text: str | bytes) -> Counts:
     return Counts(
         bytes=len(data),
         runes=len(string) if string is text else len(data.translate(None, CONTINUATION_BYTES)),
-        words=_words(string),
+        words=count_words(string),
         lines=1 + data.count(b"\n") if data else 0,
     )
 
@@ -57,7 +57,8 @@ def count_many(texts: Sequence[str | bytes]) -> dict[str, npt.NDArray[np.float64
     }
 
 
-def _words(text: str) -> int:
+def count_words(text: str) -> int:
+    """Return the number of words of a string; each undecodable byte stands as a surrogate."""
     if any(separator in text for separator in "\x1c\x1d\x1e\x1f"):
         text = text.translate(SEPARATORS_THAT_ARE_NOT_SPACE)
     return len(text.split())

@@ -1,0 +1,31 @@
+"""The examples in docstrings print what they say."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import token_approx
+
+NAMES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(token_approx.__path__, "token_approx.")
+    # It runs where it is copied to, by MLflow.
+    if module.name != "token_approx.lifecycle.text_model"
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples(name: str) -> None:
+    """Every example of every module."""
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_there_are_examples() -> None:
+    """Those for people who embed this are among them."""
+    embedded = ("estimator", "conversation", "text.streaming")
+    finder = doctest.DocTestFinder()
+    for name in embedded:
+        found = finder.find(importlib.import_module(f"token_approx.{name}"))
+        assert sum(len(test.examples) for test in found) >= 3
