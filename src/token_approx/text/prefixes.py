@@ -19,7 +19,7 @@ _CODES = np.arange(256)
 _CONTINUES = (_CODES & 0xC0) == 0x80  # noqa: PLR2004
 # How many bytes a leading byte announces.
 _ANNOUNCED = ((_CODES >= 0xC2).astype(np.uint8) + (_CODES >= 0xE0) + (_CODES >= 0xF0)) * (_CODES <= 0xF4)  # noqa: PLR2004
-_ASCII_SPACE = np.isin(_CODES, [*range(0x09, 0x0E), 0x20])
+_ASCII_SPACE = (_CODES == 0x20) | ((_CODES >= 0x09) & (_CODES < 0x0E))  # noqa: PLR2004
 # White space of more than one byte: U+0085, 00A0, 1680, 2000-200A, 2028, 2029, 202F, 205F, 3000.
 _WIDE_SPACE = re.compile(
     rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"

@@ -1,0 +1,1 @@
+"""The commands of `token-approx`: a module each, what they share beside them."""

@@ -1,0 +1,39 @@
+"""The commands put together."""
+
+from typing import Annotated
+
+import typer
+
+from token_approx import __version__
+from token_approx.commands import compare, count, pull, split, truncate
+
+app = typer.Typer(
+    name="token-approx",
+    help="Estimate, on this machine, how many tokens a provider will count for texts.",
+    epilog="Results go to standard output, notices to standard error. Exit codes: 0 done, 1 something could "
+    "not be read or done, 64 wrong usage, 130 interrupted; count --limit also has 2 and 3.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=count.EXAMPLES)(count.count)
+app.command(epilog=truncate.EXAMPLES)(truncate.truncate)
+app.command(epilog=split.EXAMPLES)(split.split)
+app.command(epilog=compare.EXAMPLES)(compare.compare)
+app.command(epilog=pull.EXAMPLES)(pull.pull)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take what comes before a command."""

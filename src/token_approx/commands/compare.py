@@ -1,0 +1,91 @@
+"""`token-approx compare`: what every estimate, and every exact tokenizer at hand, says of texts."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+import typer
+
+from token_approx.commands import exit_codes
+from token_approx.commands.options import Coefs, Files, Json, Model, estimator
+from token_approx.commands.texts import Reading, notice, whole
+from token_approx.estimator import Estimator
+from token_approx.model_files import default_names
+from token_approx.peers import PEERS, TARGET, available
+
+EXAMPLES = """\b
+Examples:
+  token-approx compare README.md
+  token-approx compare a.py b.json --coefs calibrated --json
+
+Exact tokenizers are those installed: pip install 'token-approx[benchmark]'
+"""
+RULE = "chars/4"
+EXACT = ("tiktoken", "rs-bpe", "bpe-openai")
+Count = Callable[[bytes], float]
+
+
+def compare(
+    names: Files = None,
+    as_json: Json = False,
+    model: Model = None,
+    coefs: Coefs = None,
+) -> int:
+    """Count texts in every way there is.
+
+    These are chars/4, all shipped models, and exact tokenizers. Prints a column per text, and one of the
+    total if there are several; on the right is how far the total is off the exact one of o200k_base, for
+    what estimates that. --model or --coefs adds a row of its own.
+    """
+    counters = _counters()
+    if model is not None or coefs is not None:
+        counters[str(model or coefs)] = estimator(model, coefs).estimate
+    texts: list[str] = []
+    rows: dict[str, list[int]] = {name: [] for name in counters}
+    reading = Reading()
+    for name, text in reading.each(names or [], whole):
+        texts.append(name)
+        for counter, counts in rows.items():
+            counts.append(round(counters[counter](text)))
+    if as_json:
+        typer.echo(json.dumps({"files": texts, "tokens": rows}, indent=1))
+    else:
+        typer.echo(_table(texts, rows))
+    return exit_codes.FAILED if reading.failed else exit_codes.DONE
+
+
+def _counters() -> dict[str, Count]:
+    loaded, absent = available({name: PEERS[name] for name in (RULE, *EXACT)})
+    for name, reason in absent.items():
+        notice(f"{name} is left out: {reason}")
+
+    def of_string(name: str) -> Count:
+        return lambda text: loaded[name](text.decode("utf-8", "replace"))
+
+    estimates: dict[str, Count] = {name: Estimator.default(name).estimate for name in default_names()}
+    exact = {_exact(name): of_string(name) for name in EXACT if name in loaded}
+    return {RULE: of_string(RULE)} | estimates | exact
+
+
+def _exact(name: str) -> str:
+    return f"{TARGET}, exact ({name})"
+
+
+def _table(texts: Sequence[str], rows: Mapping[str, Sequence[int]]) -> str:
+    columns = [*texts, *(["total"] if len(texts) != 1 else [])]
+    exact = next((sum(rows[_exact(name)]) for name in EXACT if _exact(name) in rows), 0)
+    shown = [["", *columns, "off" if exact else ""]]
+    for name, counts in rows.items():
+        cells = [*counts, sum(counts)][: len(columns)]
+        off = f"{sum(counts) / exact - 1:+.1%}" if exact and name in (RULE, TARGET) else ""
+        shown.append([name, *(f"{cell:,}" for cell in cells), off])
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = (
+        "  ".join(
+            [
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        )
+        for row in shown
+    )
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,48 @@
+"""Arguments and options that several commands share, and the estimator that they choose."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from token_approx.estimator import Estimator
+from token_approx.model_files import default_names
+
+DEFAULT = "o200k_base"
+
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE", help="Files and folders; standard input if none or -."),
+]
+File = Annotated[str, typer.Argument(metavar="FILE", help="A text; standard input if none or -.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Confidence = Annotated[
+    float,
+    typer.Option(metavar="LEVEL", min=0, max=1, help="The share of texts that stay within an upper bound."),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME_OR_URI",
+        help=f"A shipped model: {', '.join(default_names())} ({DEFAULT} unless told); or one of MLflow's "
+        "registry: models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME.",
+    ),
+]
+Coefs = Annotated[
+    Path | None, typer.Option(metavar="PATH", help="A model_coefs.json instead, or the folder it is in.")
+]
+
+
+def estimator(model: str | None, coefs: Path | None) -> Estimator:
+    """Return the estimator that the options name.
+
+    Raises:
+        typer.BadParameter: both are given.
+        InputError: it cannot be loaded.
+    """
+    if coefs is not None and model is not None:
+        raise typer.BadParameter("give --coefs or --model, not both")
+    if coefs is not None:
+        return Estimator.load(coefs)
+    name = model or DEFAULT
+    return Estimator.load(name) if name.startswith(("models:/", "runs:/")) else Estimator.default(name)

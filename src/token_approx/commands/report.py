@@ -1,0 +1,69 @@
+"""What `token-approx count` found: in JSON, and as a table for a terminal."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from token_approx.total import Decision
+
+
+@dataclass(frozen=True)
+class Count:
+    """The tokens of one text, or of several together; the bounds are None where there are none."""
+
+    path: str
+    tokens: int
+    upper_bound: int | None
+    lower_bound: int | None
+    in_scope: bool
+
+    def decide(self, limit: int) -> Decision:
+        """Return whether it fits a limit of tokens; without bounds nobody knows."""
+        if self.upper_bound is not None and self.upper_bound <= limit:
+            return "fits"
+        return "exceeds" if self.lower_bound is not None and self.lower_bound > limit else "ask"
+
+
+def total(counts: Sequence[Count]) -> Count:
+    """Return the sum of counts."""
+    return Count(
+        path="total",
+        tokens=sum(found.tokens for found in counts),
+        upper_bound=_sum([found.upper_bound for found in counts]),
+        lower_bound=_sum([found.lower_bound for found in counts]),
+        in_scope=all(found.in_scope for found in counts),
+    )
+
+
+def as_json(model: str, confidence: float, counts: Sequence[Count], limit: int | None) -> str:
+    """Return a JSON object of the total and the files, the largest first."""
+    together = asdict(total(counts))
+    del together["path"]
+    content = {"model": model, "confidence": confidence, "total": together}
+    if limit is not None:
+        content |= {"limit": limit, "decision": total(counts).decide(limit)}
+    return json.dumps(content | {"files": [asdict(found) for found in _by_size(counts)]}, indent=1)
+
+
+def table(confidence: float, counts: Sequence[Count]) -> str:
+    """Return a table of the files, the largest first, and of their total."""
+    rows = _by_size(counts)
+    if len(rows) != 1:
+        rows.append(total(counts))
+    most = f"at most ({confidence:.3g})"
+    lines = [f"{'tokens':>12}  {most:>16}   path"]
+    for row in rows:
+        upper = "" if row.upper_bound is None else f"{row.upper_bound:,}"
+        lines.append(f"{row.tokens:>12,}  {upper:>16} {' ' if row.in_scope else '*'} {row.path}")
+    if not total(counts).in_scope:
+        lines.append("* unlike the texts that the model was fitted on")
+    return "\n".join(lines)
+
+
+def _by_size(counts: Sequence[Count]) -> list[Count]:
+    return sorted(counts, key=lambda found: (-found.tokens, found.path))
+
+
+def _sum(bounds: Sequence[int | None]) -> int | None:
+    known = [bound for bound in bounds if bound is not None]
+    return sum(known) if len(known) == len(bounds) else None

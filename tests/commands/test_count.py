@@ -1,0 +1,166 @@
+"""`token-approx count`: numbers, tables, JSON and verdicts, of texts of any kind and size."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import COMMAND, Run
+from tests.conftest import ROOT
+from token_approx import Estimator
+from token_approx.commands.texts import PIECE
+
+MODEL = Estimator.default("o200k_base")
+COUNTS = ROOT / "output/claude-3-7-sonnet-all"
+PROSE = "The boats were coming in, one after the other. " * 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with texts, a binary file and something that is ignored."""
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "small.txt").write_text("some words\n")
+    (folder / "inner/large.md").write_text(PROSE)
+    (folder / "image.png").write_bytes(b"\x89PNG\0\0")
+    (folder / "ignored.log").write_text(PROSE * 9)
+    (folder / ".gitignore").write_text("*.log\n")
+    return folder
+
+
+def test_numbers_in_order(run: Run, tmp_path: Path) -> None:
+    """Piped, each text's estimate is a line of its own, in the order of the arguments, input among them."""
+    (tmp_path / "a").write_text("some words\n")
+    (tmp_path / "b").write_bytes(b"\xff\xfe no UTF-8 \xe2\x80")
+    done = run("count", "b", "-", "a", stdin=PROSE.encode())
+    texts = (b"\xff\xfe no UTF-8 \xe2\x80", PROSE.encode(), b"some words\n")
+    expected = [MODEL.estimate(text) for text in texts]
+    assert done.stdout.split() == [str(tokens).encode() for tokens in expected]
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert run("count", stdin=PROSE.encode()).stdout == f"{expected[1]}\n".encode()
+    assert run("count").stdout == b"0\n"
+
+
+@pytest.mark.parametrize("coefs", [ROOT / "output/corpus-o200k_base", COUNTS], ids=["n-gram", "counts"])
+def test_what_is_read_in_pieces_is_counted_as_a_whole(run: Run, tmp_path: Path, coefs: Path) -> None:
+    """Words, white space and code points that lie across the pieces' borders count once."""
+    pattern = "a日\u2003é  wörd\u00a0".encode()
+    for shift in range(4):
+        data = b"x" * shift + pattern * (2 * PIECE // len(pattern) + 9)
+        (tmp_path / str(shift)).write_bytes(data)
+    (tmp_path / "cut").write_bytes(b"a" * (PIECE - 1) + "日".encode()[:2])
+    names = ["0", "1", "2", "3", "cut"]
+    done = run("count", *names, "--json", "--coefs", coefs)
+    found = {row["path"]: row["tokens"] for row in json.loads(done.stdout)["files"]}
+    model = Estimator.load(coefs)
+    assert found == {name: model.estimate((tmp_path / name).read_bytes()) for name in names}
+
+
+def test_json_of_a_folder(run: Run, folder: Path) -> None:
+    """Files are listed by size, with bounds and scope, without what is ignored; the total is their sum."""
+    done = run("count", "folder", "--json", "--confidence", "0.8")
+    content = json.loads(done.stdout)
+    texts = {path: (folder.parent / path).read_text() for path in
+             ("folder/inner/large.md", "folder/.gitignore", "folder/small.txt")}  # fmt: skip
+    assert content["files"] == [
+        {
+            "path": path,
+            "tokens": MODEL.estimate(text),
+            "upper_bound": MODEL.upper_bound(text, 0.8),
+            "lower_bound": MODEL.lower_bound(text, 0.8),
+            "in_scope": not MODEL.out_of_scope(text),
+        }
+        for path, text in texts.items()
+    ]
+    assert content["total"]["tokens"] == sum(row["tokens"] for row in content["files"])
+    assert content["total"]["upper_bound"] == sum(row["upper_bound"] for row in content["files"])
+    assert (content["model"], content["confidence"]) == ("o200k_base", 0.8)
+    assert (done.returncode, done.stderr) == (0, b"passed over: 1 binary\n")
+
+
+def on_terminal(arguments: list[str], folder: Path) -> str:
+    """Return what the command prints to a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*COMMAND, *arguments], stdout=theirs, cwd=folder) as process:
+        os.close(theirs)
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                while chunk := os.read(ours, 4096):
+                    yield chunk
+            except OSError:  # a terminal that is gone ends so on Linux
+                return
+
+        printed = b"".join(chunks()).decode()
+    os.close(ours)
+    assert process.returncode == 0
+    return printed.replace("\r\n", "\n")
+
+
+def test_table_on_a_terminal(folder: Path) -> None:
+    """There, a table has the total at the end, and a star on what is unlike the training records."""
+    odd = "odd" * 20_000
+    (folder / "odd").write_text(odd)
+    printed = on_terminal(["count", "folder"], folder.parent).splitlines()
+    rows = [re.match(r" *([\d,]+) +([\d,]+) ([ *]) (\S+)$", line) for line in printed[1:-1]]
+    assert printed[0].split() == ["tokens", "at", "most", "(0.95)", "path"]
+    assert printed[-1] == "* unlike the texts that the model was fitted on"
+    names = [row and row[4] for row in rows]
+    assert names == ["folder/odd", "folder/inner/large.md", "folder/.gitignore", "folder/small.txt", "total"]
+    assert rows[0]
+    assert rows[0].groups() == (f"{MODEL.estimate(odd):,}", f"{MODEL.upper_bound(odd):,}", "*", "folder/odd")
+    one = on_terminal(["count", "folder/inner/large.md"], folder.parent).splitlines()
+    assert len(one) == 2, "one text is its own total"
+
+
+def test_a_limit_is_judged_by_the_exit_code(run: Run, tmp_path: Path) -> None:
+    """The total of all texts fits (0), exceeds (2), or is in doubt (3), to the token."""
+    (tmp_path / "a").write_text(PROSE)
+    (tmp_path / "b").write_text("some words\n")
+    texts = (PROSE, "some words\n")
+    upper, lower = (sum(map(bound, texts)) for bound in (MODEL.upper_bound, MODEL.lower_bound))
+    verdicts = [(upper, 0, "fits"), (upper - 1, 3, "ask"), (lower, 3, "ask"), (lower - 1, 2, "exceeds")]
+    for limit, code, word in verdicts:
+        done = run("count", "a", "b", "--limit", limit)
+        assert done.returncode == code
+        assert done.stderr.decode() == f"{word}: {lower:,} to {upper:,} tokens, the limit is {limit:,}\n"
+        assert done.stdout.split() == [str(MODEL.estimate(text)).encode() for text in texts]
+        content = json.loads(run("count", "a", "b", "--limit", limit, "--json").stdout)
+        assert (content["limit"], content["decision"]) == (limit, word)
+
+
+def test_a_model_without_bounds(run: Run, tmp_path: Path) -> None:
+    """It counts, its bounds are null, and against a limit it is refused before anything is read."""
+    coefs = {"model": "m", "feature_set": ["bytes"], "w0": 0, "w_bytes": 1}
+    (tmp_path / "model_coefs.json").write_text(json.dumps(coefs))
+    content = json.loads(run("count", "--coefs", ".", "--json", stdin=b"abc").stdout)
+    assert content["total"] == {"tokens": 3, "upper_bound": None, "lower_bound": None, "in_scope": True}
+    done = run("count", "--coefs", ".", "--limit", 5, "nowhere")
+    assert done.stderr == b"error: no bound of confidence 0.95: the model has none\n"
+    assert done.returncode == 1
+
+
+def peak(path: Path, *options: str) -> int:
+    """Return the most memory that counting a file took, in KiB, as the kernel has it."""
+    process = subprocess.Popen([*COMMAND, "count", str(path), *options], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--json",), ("--coefs", str(COUNTS))], ids=" ".join)
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Ten times the text, 300 MB, takes the same memory up to 4 MiB, whatever is counted."""
+    text = (ROOT / "README.md").read_bytes() * 72  # 1 MB
+    for name, megabytes in (("small", 30), ("large", 300)):
+        with (tmp_path / name).open("wb") as stream:
+            stream.writelines(text for _ in range(megabytes))
+    small, large = peak(tmp_path / "small", *options), peak(tmp_path / "large", *options)
+    assert large < small + 4096
