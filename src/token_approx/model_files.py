@@ -40,7 +40,7 @@ def downloaded(uri: str) -> Iterator[Path]:
         from token_approx.lifecycle.pull import pull  # noqa: PLC0415 - takes seconds
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0]
-        raise InputError(f"{uri}: {missing} is not installed: pip install {missing}") from error
+        raise InputError(f"{uri}: {missing} is not installed: pip install token-approx, all of it") from error
     with tempfile.TemporaryDirectory() as folder:
         pull(uri, Path(folder))
         yield Path(folder)
