@@ -163,7 +163,9 @@ try:
 except ValueError as error:
     print(error)
 """
-    assert run_python(code) == "3\nmodels:/a/1: mlflow is not installed: pip install token-approx, all of it\n"
+    assert (
+        run_python(code) == "3\nmodels:/a/1: mlflow is not installed: pip install token-approx, all of it\n"
+    )
 
 
 def test_importing_it_is_cheap() -> None:
