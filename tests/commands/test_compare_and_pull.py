@@ -70,6 +70,7 @@ sys.exit(main())
 
 def test_pull_and_use_what_was_pulled(run: Run) -> None:
     """The files that it names are an estimator's, --model reads the registry, and nothing else is told."""
+    mlflow.set_experiment("token-approx")
     with mlflow.start_run() as started:
         logged = log_text_model(json.loads((DEFAULTS / "claude_2.json").read_text()), "A card.")
     name = registered_name("claude_2")
