@@ -67,7 +67,8 @@ def _last_place(number: str) -> float:
     return 1.001 * 10.0 ** -len(number.partition(".")[2])
 
 
-def _read(name: str, data: bytes) -> object:
+def read(name: str, data: bytes) -> object:
+    """Return the content of a file by its ending."""
     if name.endswith(".html"):
         return Shown(data.decode())
     if name.endswith(".csv"):
@@ -94,7 +95,7 @@ def main() -> None:
         elif not name.endswith(".png"):
             old, new = git("show", f"HEAD:{name}"), (folder / name).read_bytes()
             tolerance = OWN_TOLERANCE.get(name, TOLERANCE)
-            found += differences(name, _read(name, old), _read(name, new), tolerance)
+            found += differences(name, read(name, old), read(name, new), tolerance)
     print(f"{len(changed)} files differ in bytes, {len(found)} results differ", *found[:20], sep="\n")
     sys.exit(bool(found))
 

@@ -13,8 +13,9 @@ RECALIBRATE = (
     " `mlflow run . -P dataset=custom -P records=labelled.jsonl`. `-e evaluate` measures this version on any"
     " records first."
 )
-# What would end a cell or begin a link, code, emphasis or HTML; names have underscores inside words alone.
-MARKUP = re.compile(r"[\\`*\[\]<>|#]")
+# What would begin a link, code, emphasis or HTML; names have underscores inside words alone.
+MARKUP = re.compile(r"[\\`*\[\]<>#]")
+FENCE = "```"
 
 
 def model_card(compared: Comparison, reported: Report, coefs: Mapping[str, Any]) -> str:
@@ -37,13 +38,14 @@ def _head(compared: Comparison, coefs: Mapping[str, Any]) -> list[str]:
         f"{len(compared.train)} training records of {sources} sources ({_sizes(compared)} tokens each),"
         f" {len(compared.test)} test records"
     )
+    scope = _plain_code(coefs["scope"])
     return [
         f"# Input tokens of {_plain(coefs['model'])}",
         "",
-        f"Estimates how many input tokens `{coefs['model']}` counts for a text, locally.",
+        f"Estimates how many input tokens `{_plain_code(coefs['model'])}` counts for a text, locally.",
         "",
         f"- **Estimate:** {coefs['w0']:.6g} + {features} ({coefs['estimator']})",
-        f"- **Scope:** counts `{coefs['scope']}`, of texts like the training records (`in_scope`)",
+        f"- **Scope:** counts `{scope}`, of texts like the training records (`in_scope`)",
         f"- **Data:** {_plain(compared.dataset.name)}, {records}",
         "- **In:** strings, as a list, a Series or a column `text`",
         "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_scope`; null where there is no text",
@@ -69,10 +71,21 @@ def _error(compared: Comparison) -> Iterator[str]:
 
 
 def _table(table: Table) -> list[str]:
-    rows = [" | ".join(map(_plain, row)) for row in (table.columns, *table.rows)]
-    head, *body = (f"| {row} |" for row in rows)
-    rule = "|" + "---|" * len(table.columns)
-    return [f"## {table.title}", "", table.note, "", head, rule, *body]
+    # MLflow draws Markdown's tables without any space between the columns: a block keeps what stands here.
+    rows = [[_plain_code(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if place < table.labels else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return [f"## {table.title}", "", table.note, "", FENCE, *(line.rstrip() for line in lines), FENCE]
+
+
+def _plain_code(text: str) -> str:
+    return " ".join(text.split()).replace("`", "'")
 
 
 def _plain(text: str) -> str:
