@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha1
 from importlib.resources import files
 from pathlib import Path
@@ -50,35 +51,37 @@ def o200k_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
 
 
+def write_records(
+    path: Path, n: int = 40, sources: tuple[str, ...] = ("a", "b"), noise: float = 5.0, seed: int = 0
+) -> Path:
+    """Write a records file: tokens = 7 + bytes/4 + words/2 + noise."""
+    random = np.random.default_rng(seed)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(n):
+            size = int(random.integers(200, 20_000))
+            words = int(size / random.uniform(4, 8))
+            tokens = round(7 + size / 4 + words / 2 + float(random.normal(0, noise)))
+            features = {
+                "bytes": size,
+                "runes": size - int(random.integers(0, 20)),
+                "words": words,
+                "lines": 3,
+            }
+            record = {
+                "id": f"r{number}",
+                "model": "made-up",
+                "input_tokens": max(tokens, 0),
+                "features": features,
+                "source": sources[number % len(sources)],
+            }
+            file.write(json.dumps(record) + "\n")
+    return path
+
+
 @pytest.fixture
 def make_records(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a records file: tokens = 7 + bytes/4 + words/2 + noise."""
-
-    def make(n: int = 40, sources: tuple[str, ...] = ("a", "b"), noise: float = 5.0, seed: int = 0) -> Path:
-        random = np.random.default_rng(seed)
-        path = tmp_path / "records.jsonl"
-        with path.open("w", encoding="utf-8") as file:
-            for number in range(n):
-                size = int(random.integers(200, 20_000))
-                words = int(size / random.uniform(4, 8))
-                tokens = round(7 + size / 4 + words / 2 + float(random.normal(0, noise)))
-                features = {
-                    "bytes": size,
-                    "runes": size - int(random.integers(0, 20)),
-                    "words": words,
-                    "lines": 3,
-                }
-                record = {
-                    "id": f"r{number}",
-                    "model": "made-up",
-                    "input_tokens": max(tokens, 0),
-                    "features": features,
-                    "source": sources[number % len(sources)],
-                }
-                file.write(json.dumps(record) + "\n")
-        return path
-
-    return make
+    """Return `write_records`, for a file of the test's own."""
+    return partial(write_records, tmp_path / "records.jsonl")
 
 
 @pytest.fixture

@@ -1,28 +1,31 @@
 """The model card: what a registered version is for, how far to trust it, and how to mend it, in Markdown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import pandas as pd
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.report import Report
+from token_approx.lifecycle.facts import Table, error_tables, known_gaps
 
-WORST_SHOWN = 8
 RECALIBRATE = (
     "Label some thirty texts of your own (`mlflow run . -e prepare`, `-e label`), then fit on them:"
     " `mlflow run . -P dataset=custom -P records=labelled.jsonl`. `-e evaluate` measures this version on any"
     " records first."
 )
+# What would begin a link, code, emphasis or HTML; names have underscores inside words alone.
+MARKUP = re.compile(r"[\\`*\[\]<>#]")
+FENCE = "```"
 
 
 def model_card(compared: Comparison, reported: Report, coefs: Mapping[str, Any]) -> str:
     """Return the card of a comparison's champion; every figure is from the comparison and its report."""
+    gaps = [f"- {_plain(gap)}" for gap in known_gaps(compared, reported.tables, coefs)]
     parts = [
         _head(compared, coefs),
-        ["## Error", "", *_error(compared), "", *_breakdowns(reported.tables)],
-        ["## Bounds", "", *_bounds(reported.tables["coverage"])],
-        ["## Known gaps", "", *_gaps(compared, reported.tables, coefs)],
+        ["## Error", "", *_error(compared)],
+        *(_table(table) for table in error_tables(reported.tables)),
+        ["## Known gaps", "", *gaps],
         ["## Recalibrate", "", RECALIBRATE],
     ]
     return "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
@@ -30,19 +33,20 @@ def model_card(compared: Comparison, reported: Report, coefs: Mapping[str, Any])
 
 def _head(compared: Comparison, coefs: Mapping[str, Any]) -> list[str]:
     sources = len(set(compared.dataset.sources[compared.train]))
-    features = " + ".join(f"{coefs[f'w_{name}']:.6g} · {name}" for name in coefs["feature_set"])
+    features = " + ".join(f"{coefs[f'w_{name}']:.6g} · {_plain(name)}" for name in coefs["feature_set"])
     records = (
         f"{len(compared.train)} training records of {sources} sources ({_sizes(compared)} tokens each),"
         f" {len(compared.test)} test records"
     )
+    scope = _plain_code(coefs["scope"])
     return [
-        f"# Input tokens of {coefs['model']}",
+        f"# Input tokens of {_plain(coefs['model'])}",
         "",
-        f"Estimates how many input tokens `{coefs['model']}` counts for a text, locally.",
+        f"Estimates how many input tokens `{_plain_code(coefs['model'])}` counts for a text, locally.",
         "",
         f"- **Estimate:** {coefs['w0']:.6g} + {features} ({coefs['estimator']})",
-        f"- **Scope:** counts `{coefs['scope']}`, of texts like the training records (`in_scope`)",
-        f"- **Data:** {compared.dataset.name}, {records}",
+        f"- **Scope:** counts `{scope}`, of texts like the training records (`in_scope`)",
+        f"- **Data:** {_plain(compared.dataset.name)}, {records}",
         "- **In:** strings, as a list, a Series or a column `text`",
         "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_scope`; null where there is no text",
     ]
@@ -66,46 +70,23 @@ def _error(compared: Comparison) -> Iterator[str]:
         yield f"On sources left out of the fit: MAE {unseen['mae']:.1f} tokens, MAPE {unseen['mape']:.2f} %."
 
 
-def _breakdowns(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
-    if "errors_by_category" in tables:
-        categories = tables["errors_by_category"].dropna(subset=["mape"])
-        yield f"The worst of {len(categories)} categories (texts of 20 tokens or more):"
-        yield ""
-        columns = ("category", "documents", "mape", "bias_percent", "p95_percent")
-        yield from _table(categories.head(WORST_SHOWN), columns)
-        yield ""
-    yield "By counted tokens:"
-    yield ""
-    yield from _table(tables["errors_by_size"], ("tokens", "records", "mae", "mape", "p95_percent"))
-
-
-def _bounds(coverage: pd.DataFrame) -> Iterator[str]:
-    yield "Measured on records that took no part in the fit or the calibration, in percent:"
-    yield ""
-    yield from _table(coverage, ("calibrated_on", "measured_on", "level", "coverage", "excess"), most=12)
-
-
-def _gaps(
-    compared: Comparison, tables: Mapping[str, pd.DataFrame], coefs: Mapping[str, Any]
-) -> Iterator[str]:
-    for name, (low, high) in coefs["domain"].items():
-        yield f"- {name} outside of {low:.4g} to {high:.4g} was not seen: `in_scope` is false there"
-    for flag in compared.flags[compared.champion.candidate.name]:
-        yield f"- {flag}"
-    if "errors_by_category" in tables:
-        worst = tables["errors_by_category"].iloc[0]
-        texts = f"{worst['documents']:.0f} texts"
-        yield f"- worst category: {worst.iloc[0]}, {worst['mape']:.1f} % off on {texts}"
-    below = tables["coverage"].query("coverage < 100 * level").nsmallest(1, "coverage")
-    for row in below.to_dict("records"):
-        yield (
-            f"- the {100 * row['level']:g} % bound held for {row['coverage']:.1f} % ({row['measured_on']},"
-            f" calibrated on {row['calibrated_on']})"
+def _table(table: Table) -> list[str]:
+    # MLflow draws Markdown's tables without any space between the columns: a block keeps what stands here.
+    rows = [[_plain_code(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if place < table.labels else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
+        for row in rows
+    )
+    return [f"## {table.title}", "", table.note, "", FENCE, *(line.rstrip() for line in lines), FENCE]
 
 
-def _table(frame: pd.DataFrame, columns: Sequence[str], most: int = WORST_SHOWN) -> Iterator[str]:
-    yield "| " + " | ".join(columns) + " |"
-    yield "|" + "---|" * len(columns)
-    for row in frame[list(columns)].head(most).itertuples(index=False):
-        yield "| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row) + " |"
+def _plain_code(text: str) -> str:
+    return " ".join(text.split()).replace("`", "'")
+
+
+def _plain(text: str) -> str:
+    return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

@@ -1,6 +1,5 @@
 """MLflow tracking: the parent run of a comparison and one nested run per candidate."""
 
-import json
 import os
 import tempfile
 import time
@@ -14,21 +13,13 @@ import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE, MLFLOW_USER
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import Evaluation
 from token_approx.fitting.dataset import Dataset
 from token_approx.fitting.search import Trial
 
-LEADERBOARD_METRICS = (
-    "cv/mae",
-    "cv/mape",
-    "unseen_source/mae",
-    "unseen_source/mape",
-    "test/mae",
-    "test/mape",
-)
 RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 # A run's parameter value may have this many characters in MLflow's databases.
 LONGEST_PARAM = 6000
@@ -59,32 +50,6 @@ def dataset_input(dataset: Dataset, context: str = "training") -> DatasetInput:
     return DatasetInput(logged._to_mlflow_entity(), [InputTag("mlflow.data.context", context)])  # noqa: SLF001
 
 
-def share_leaderboard(run: Run, by: str) -> str:
-    """Make a view of the run's candidates, sorted by the metric `by`, and return its address at the server.
-
-    The tag and the address are what the UI's own "share" button makes.
-    """
-    run_id = run.info.run_id
-    view = {
-        "searchFilter": f"tags.mlflow.parentRunId = '{run_id}'",
-        "orderByKey": f"metrics.`{by}`",
-        "orderByAsc": True,
-        "selectedColumns": [
-            *(f"metrics.`{name}`" for name in LEADERBOARD_METRICS),
-            "params.`estimator`",
-            "params.`feature_set`",
-            "tags.`champion`",
-        ],
-    }
-    # Without it the experiment's own page opens a view for language-model traces.
-    mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
-    mlflow.set_experiment_tag(f"mlflow.sharedViewState.{run_id}", json.dumps(view))
-    experiment = f"#/experiments/{run.info.experiment_id}/runs"
-    address = f"{experiment}?workflowType=machine_learning&viewStateShareKey={run_id}"
-    mlflow.set_tag(MLFLOW_RUN_NOTE, f"[Leaderboard: this run's candidates, sorted by error]({address})")
-    return address
-
-
 def log_parent(
     run: Run,
     comparison: Comparison,
@@ -100,25 +65,32 @@ def log_parent(
     for name, (low, high) in comparison.test_intervals.items():
         values |= {f"test/{name}_low": low, f"test/{name}_high": high}
     values |= {f"seconds/{name}": value for name, value in seconds.items()}
+    tags = {
+        "champion": champion.candidate.name,
+        "dataset": comparison.dataset.name,
+        "reference_model": comparison.dataset.reference_model,
+        "candidates": str(len(comparison.trials)),
+        "passed_over": str(len(selection.passed_over)),
+        "flags": "; ".join(comparison.flags[champion.candidate.name]),
+        "selection_note": selection.note,
+    }
     client = MlflowClient()
     client.log_batch(
         run.info.run_id,
         metrics=_as_metrics(values) + _curve(champion),
-        tags=[
-            RunTag("champion", champion.candidate.name),
-            RunTag("dataset", comparison.dataset.name),
-            RunTag("reference_model", comparison.dataset.reference_model),
-            RunTag("candidates", str(len(comparison.trials))),
-            RunTag("passed_over", str(len(selection.passed_over))),
-            RunTag("flags", "; ".join(comparison.flags[champion.candidate.name])),
-            RunTag("selection_note", selection.note),
-        ],
+        tags=[RunTag(key, value) for key, value in tags.items() if value],
     )
     client.log_inputs(run.info.run_id, [dataset])
 
 
 def log_candidate(
-    parent: Run, trial: Trial, *, champion: bool, dataset: DatasetInput, files: Mapping[str, bytes]
+    parent: Run,
+    trial: Trial,
+    *,
+    champion: bool,
+    flags: Sequence[str],
+    dataset: DatasetInput,
+    files: Mapping[str, bytes],
 ) -> str:
     """Log one candidate as a nested run with its files (path to content), and return the run's id."""
     client = MlflowClient()
@@ -136,6 +108,7 @@ def log_candidate(
             "champion": str(champion).lower(),
             **({"reason": trial.reason} if trial.reason else {}),
             **({"worker": trial.worker} if trial.worker else {}),
+            **({"flags": "; ".join(flags)} if flags else {}),
         },
     )
     params = {

@@ -21,8 +21,9 @@ from rich.progress import (
 from rich.table import Table
 
 from token_approx.fitting.comparison import Comparison
-from token_approx.fitting.sanity import MARK
+from token_approx.fitting.ranking import COLUMNS, passed_over, ranking
 from token_approx.lifecycle.promotion import Decision
+from token_approx.lifecycle.report_page import REPORT
 
 SHOWN = 10
 
@@ -72,13 +73,9 @@ def summary(
         lines["gain"] = "{:.1f} tokens of MAE over least squares on bytes ({:.1f} to {:.1f})".format(*gain)
     if compared.selection.note:
         lines["note"] = compared.selection.note
-    over = compared.selection.passed_over
+    over = passed_over(compared)
     if over:
-        best, reason = over[0]
-        share = 100 * (1 - compared.rule.error(best) / compared.rule.error(champion))
-        lines["passed"] = (
-            f"{len(over)} with a lower error, {best.candidate.name} the lowest, by {share:.1f} %: {reason}"
-        )
+        lines["passed"] = over
     if not compared.sane:
         lines["flags"] = "; ".join(compared.flags[champion.candidate.name])
     provenance = coefs["provenance"]
@@ -86,6 +83,7 @@ def summary(
         lines["model"] = f"models:/{provenance['registered_model']}/{provenance['registered_version']}"
     if decision:
         lines["role"] = f"{decision.role}: {decision.reason}"
+    lines["report"] = str(output / REPORT)
     lines["files"] = f"{output / 'model_coefs.json'}, {output / 'tables'}, {output / 'figures'}"
     lines["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     lines |= runs(leaderboard)
@@ -124,26 +122,16 @@ def table(title: str, frame: pd.DataFrame) -> None:
 
 
 def _ranking(compared: Comparison) -> Table:
-    ranked = compared.ranked
     table = Table(
-        title=f"{compared.dataset.name}: {len(ranked)} candidates, MAE in tokens", title_justify="left"
+        title=f"{compared.dataset.name}: {len(compared.ranked)} candidates, MAE in tokens",
+        title_justify="left",
     )
     table.add_column("", justify="right")
     table.add_column("candidate")
-    for column in ("CV", "unseen source", "gap", "test"):
+    for column in COLUMNS:
         table.add_column(column, justify="right")
     table.add_column("")
-    shown = ranked[:SHOWN] + [e for e in ranked[SHOWN:] if e is compared.champion]
-    for evaluation in shown:
-        unseen = evaluation.unseen_source
-        table.add_row(
-            str(ranked.index(evaluation) + 1),
-            evaluation.candidate.name,
-            f"{evaluation.cv['mae']:.1f}",
-            f"{unseen['mae']:.1f}" if unseen else "-",
-            f"{unseen['mae'] - evaluation.cv['mae']:+.1f}" if unseen else "-",
-            f"{evaluation.test['mae']:.1f}",
-            MARK if any(flag.startswith(MARK) for flag in compared.flags[evaluation.candidate.name]) else "",
-            style="bold green" if evaluation is compared.champion else None,
-        )
+    for each in ranking(compared, SHOWN):
+        style = "bold green" if each.champion else None
+        table.add_row(str(each.place), each.name, *each.errors, each.mark, style=style)
     return table

@@ -30,6 +30,8 @@ from token_approx.lifecycle import export, promotion, registry, tracking
 from token_approx.lifecycle.card import model_card
 from token_approx.lifecycle.golden import write_golden_vectors
 from token_approx.lifecycle.patience import patiently
+from token_approx.lifecycle.report_page import REPORT, report_page
+from token_approx.lifecycle.views import share_leaderboard
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 from token_approx.text.features import FEATURES
@@ -85,14 +87,16 @@ def train(config: DictConfig) -> None:
             tables = {
                 f"tables/{name}.csv": tracking.table_csv(table) for name, table in reported.tables.items()
             }
-            drawn = {f"figures/{name}.png": png(figure) for name, figure in reported.figures.items()}
+            figures = {name: png(figure) for name, figure in reported.figures.items()}
+            drawn = {f"figures/{name}.png": data for name, data in figures.items()}
         with _timed(seconds, "log"), console.progress("runs") as advance:
             logged = tracking.dataset_input(dataset)
             own_figures = _candidate_figures(compared, config.workers, config.candidate_figures)
             for trial, figure in zip(compared.trials, own_figures, strict=True):
                 champion = trial.evaluation is compared.champion
-                files = _candidate_files(trial, figure)
-                tracking.log_candidate(run, trial, champion=champion, dataset=logged, files=files)
+                own = _candidate_files(trial, figure)
+                flags = compared.flags.get(trial.candidate.name, ()) if trial.evaluation else ()
+                tracking.log_candidate(run, trial, champion=champion, flags=flags, dataset=logged, files=own)
                 advance(len(compared.trials))
         coefs = export.model_coefs(compared, reported, dataset.scope or config.scope, _provenance(run))
         decision = None
@@ -104,13 +108,14 @@ def train(config: DictConfig) -> None:
                 version, decision = _register(run, compared, reported, coefs, part(config.promotion))
                 name = registry.registered_name(dataset.reference_model)
                 coefs["provenance"] |= {"registered_model": name, "registered_version": version}
+        files = tables | drawn | {REPORT: report_page(compared, reported, coefs, figures)}
         with _timed(seconds, "log"):
-            tracking.log_files(run.info.run_id, tables | drawn)
+            tracking.log_files(run.info.run_id, files)
             tracking.log_parent(run, compared, logged, reported.metrics, seconds)
             by = f"{compared.rule.basis(compared.champion)}/{compared.rule.metric}"
-            leaderboard = tracking.share_leaderboard(run, by)
+            leaderboard = share_leaderboard(run, by, REPORT)
         output = Path(config.output)
-        for name, data in (tables | drawn).items():
+        for name, data in files.items():
             write_whole(output / name, data)
         write_whole(output / export.SCHEMA_FILE, export.schema_text().encode())
         for table in export.tables_of(coefs["feature_set"]).values():

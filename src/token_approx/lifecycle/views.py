@@ -1,0 +1,120 @@
+"""What the MLflow UI shows of a run: views of its candidates, and a description that leads to them."""
+
+import json
+from typing import Any
+
+import mlflow
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
+
+CURVE = "learning_curve/cv_mae"
+BASES = ("unseen_source", "test", "cv")
+METRICS = ("mae", "mape")
+# More lines than colours that are told apart would be no comparison.
+COLOURS = [to_hex(colormaps["tab10"](number)) for number in range(10)]
+CHAMPION_COLOUR = "#000000"
+NAME = "attributes.`Run Name`"
+# The two columns that the table always has; they say least, and stand last where they can be moved.
+CREATED, DURATION = "runDateAndNestInfo", "duration"
+# Pixels: the longest name of the default candidates, the metrics' headers, a flag's first words.
+NAME_WIDTH, TAG_WIDTHS = 330, (90, 400)
+METRIC_WIDTHS = {"unseen_source": 138, "test": 82, "cv": 76}
+
+
+def share_leaderboard(run: Run, by: str, report: str) -> str:
+    """Leave views of a run's candidates, and a description of the run that links to them.
+
+    One is the table of all candidates, sorted by the metric `by`; its address at the server is returned. The
+    other draws the learning curves of the ten best and the champion. `report` is the path of an artifact that
+    the description links to as well. The tags and the addresses are what the UI's "share" button makes.
+    """
+    run_id, experiment = run.info.run_id, run.info.experiment_id
+    champion, drawn = _drawn(run, by)
+    views = {run_id: _table(run_id, by), f"{run_id}-curves": _charts(drawn, by)}
+    for key, view in views.items():
+        mlflow.set_experiment_tag(f"mlflow.sharedViewState.{key}", json.dumps(view))
+    runs = f"#/experiments/{experiment}/runs"
+    # Without the type, a first visit opens the page for traces of language models.
+    leaderboard, curves = (f"{runs}?workflowType=machine_learning&viewStateShareKey={key}" for key in views)
+    links = {
+        f"Leaderboard: all candidates by {by}": leaderboard,
+        "Learning curves: the ten best and the champion": f"{curves}&compareRunsMode=CHART",
+        "Report": f"{runs}/{run_id}/artifacts/{report}",
+        "The champion's own run": f"{runs}/{champion}",
+    }
+    # Longer than four lines, it is folded.
+    mlflow.set_tag(MLFLOW_RUN_NOTE, "\n".join(f"- [{text}]({address})" for text, address in links.items()))
+    return leaderboard
+
+
+def _drawn(run: Run, by: str) -> tuple[str, list[str]]:
+    """Return the run of the champion, and those whose curves are drawn, which get a colour each."""
+    client, experiments = MlflowClient(), [run.info.experiment_id]
+    candidates = f"tags.{MLFLOW_PARENT_RUN_ID} = '{run.info.run_id}' AND tags.state = 'complete'"
+    best = client.search_runs(experiments, candidates, order_by=[f"metrics.`{by}`"], max_results=len(COLOURS))
+    (champion,) = client.search_runs(experiments, f"{candidates} AND tags.champion = 'true'")
+    colours = {each.info.run_id: colour for each, colour in zip(best, COLOURS, strict=False)}
+    colours[champion.info.run_id] = CHAMPION_COLOUR
+    for run_id, colour in colours.items():
+        client.set_tag(run_id, "mlflow.runColor", colour)
+    return champion.info.run_id, list(colours)
+
+
+def _table(run_id: str, by: str) -> dict[str, Any]:
+    basis, metric = by.split("/")
+    widths = {NAME: NAME_WIDTH} | {
+        f"metrics.`{each}/{of}`": METRIC_WIDTHS[each]
+        for each in sorted(BASES, key=lambda each: each != basis)
+        for of in sorted(METRICS, key=lambda of: of != metric)
+    }
+    widths |= dict(zip(("tags.`champion`", "tags.`flags`"), TAG_WIDTHS, strict=True))
+    return {
+        "searchFilter": f"tags.{MLFLOW_PARENT_RUN_ID} = '{run_id}'",
+        "orderByKey": f"metrics.`{by}`",
+        "orderByAsc": True,
+        "selectedColumns": list(widths)[1:],
+        "columnOrder": [*widths, CREATED, DURATION],
+        "columnWidths": widths | {CREATED: 130, DURATION: 80},
+    }
+
+
+def _charts(drawn: list[str], by: str) -> dict[str, Any]:
+    section = {
+        "uuid": "curves",
+        "name": "MAE against training records",
+        "display": True,
+        "isReordered": False,
+        "columns": 1,
+        "cardHeight": 560,
+    }
+    return {
+        # The UI keeps pinned and hidden runs to each user: what is drawn has to be what is found.
+        "searchFilter": f"attributes.run_id IN ({', '.join(repr(run_id) for run_id in drawn)})",
+        "orderByKey": f"metrics.`{by}`",
+        "orderByAsc": True,
+        "runsHiddenMode": "SHOW_ALL",
+        "compareRunSections": [section],
+        "compareRunCharts": [
+            {
+                "type": "LINE",
+                "uuid": "learning-curve",
+                "metricSectionId": section["uuid"],
+                "metricKey": CURVE,
+                "selectedMetricKeys": [CURVE],
+                "xAxisKey": "step",
+                "xAxisScaleType": "linear",
+                "scaleType": "linear",
+                "yAxisKey": "metric",
+                "lineSmoothness": 0,
+                "range": {},
+                "displayPoints": True,
+                "deleted": False,
+                "isGenerated": False,
+            }
+        ],
+        # The sections that the UI adds for the other metrics come after this one.
+        "isAccordionReordered": True,
+    }

@@ -1,0 +1,58 @@
+"""What compares a rerun with the committed results tells rounding from another result."""
+
+import importlib.util
+from types import ModuleType
+
+import pytest
+
+from tests.conftest import ROOT
+
+PAGE = """<p>It is 0.77 % off.</p>
+<img src="data:image/png;base64,AAAA">
+<p>ridge, 12 tokens</p>
+<footer id="provenance">
+<dd>one</dd>
+</footer>"""
+
+
+@pytest.fixture(scope="module")
+def same_results() -> ModuleType:
+    """Return the script as a module."""
+    spec = importlib.util.spec_from_file_location("same_results", ROOT / ".ci/same_results.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("AAAA", "BBBBBBBB", 0),
+        ("one", "two", 0),
+        ("0.77", "0.78", 0),
+        ("0.77", "0.79", 1),
+        ("12", "13", 0),
+        ("12", "14", 1),
+        ("ridge", "ols", 1),
+        ("<p>ridge", "<p>new</p>\n<p>ridge", 2),
+    ],
+)
+def test_pages(same_results: ModuleType, old: str, new: str, found: int) -> None:
+    """Figures, provenance and one in the last place do not count; texts, numbers and lines do."""
+    before, after = (
+        same_results.read("report.html", page.encode()) for page in (PAGE, PAGE.replace(old, new))
+    )
+    assert len(list(same_results.differences("report.html", before, after))) == found
+
+
+def test_json(same_results: ModuleType) -> None:
+    """A number may differ by a thousandth, what stands under provenance as it likes."""
+    old = {"w0": 1.0, "names": ["a"], "provenance": {"run_id": "x"}}
+    new = {"w0": 1.0005, "names": ["a"], "provenance": {"run_id": "y"}}
+    assert not list(same_results.differences("m", old, new))
+    assert list(same_results.differences("m", old, new | {"w0": 1.01})) == [
+        "m.w0: 1.0 was committed, now 1.01"
+    ]
+    assert len(list(same_results.differences("m", old, new | {"names": ["b"]}))) == 1
