@@ -124,7 +124,7 @@ class Estimator:
             InputError: the model was exported without a bound of that level.
         """
         data = _encoded(texts)
-        counts = count_many(texts)
+        counts = count_many(data)
         features = counts | self._features_many(data, counts)
         sums = self.linear_sums(features)
         bounds = np.ceil(self._bounds_many(self.upper, sums, confidence))
