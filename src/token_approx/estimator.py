@@ -99,7 +99,7 @@ class Estimator(LinearModel):
             InputError: the model was exported without a bound of that level.
         """
         data = _encoded(texts)
-        features = count_many(texts)
+        features = count_many(data)
         features |= self.features_many(data, features)
         sums = self.linear_sums(features)
         upper = np.ceil(bounds(self.upper, sums, confidence)).astype(np.int64)

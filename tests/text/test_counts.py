@@ -1,10 +1,11 @@
 """The basic counts are exactly what DESIGN says, on strings and on bytes."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from token_approx.text.counts import Counts, count, encode
+from token_approx.text.counts import BLOCK, Counts, count, count_many, encode
 
 WHITE_SPACE = [
     *range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680,
@@ -100,3 +101,37 @@ pieces = [
 def test_white_space_is_byte_sequences(data: bytes) -> None:
     """In any bytes, cut and overlong sequences included, words are what a scan for 25 sequences finds."""
     assert count(data).words == words_by_bytes(data)
+
+
+@given(st.lists(any_text | spaced_text | st.binary(), max_size=20))
+def test_many_texts_count_as_each_does(texts: list[str | bytes]) -> None:
+    """Counting texts together, empty, broken or odd ones among them, changes nothing."""
+    found = count_many(texts)
+    assert [Counts(*map(int, row)) for row in zip(*found.values(), strict=True)] == [
+        count(text) for text in texts
+    ]
+    assert all(values.dtype == np.float64 for values in found.values())
+
+
+@pytest.mark.parametrize("size", [BLOCK // 2 - 1, BLOCK - 1, BLOCK, 3 * BLOCK])
+def test_blocks_leave_no_seam(size: int) -> None:
+    """Texts that fill a block, or do not fit into one, are counted as they are alone."""
+    texts = [
+        "x y\n" * (size // 4),
+        "\u2003é",
+        "a" * size,
+        "",
+        "\n" * size,
+        "日本 語" * (size // 10),
+        "\u2003",
+    ]
+    found = count_many(texts)
+    rows = list(zip(*found.values(), strict=True))
+    assert [Counts(*map(int, row)) for row in rows] == [count(text) for text in texts]
+
+
+@pytest.mark.parametrize("code_point", [*WHITE_SPACE, *NOT_WHITE_SPACE])
+def test_white_space_among_many(code_point: int) -> None:
+    """White space, and what is not, does the same to words when texts are counted together."""
+    texts = [f"a{chr(code_point)}b", chr(code_point), "é"]
+    assert count_many(texts)["words"].tolist() == [count(text).words for text in texts]
