@@ -115,13 +115,7 @@ def train(config: DictConfig) -> None:
             by = f"{compared.rule.basis(compared.champion)}/{compared.rule.metric}"
             leaderboard = share_leaderboard(run, by, REPORT)
         output = Path(config.output)
-        for name, data in files.items():
-            write_whole(output / name, data)
-        write_whole(output / export.SCHEMA_FILE, export.schema_text().encode())
-        for table in export.tables_of(coefs["feature_set"]).values():
-            write_whole(output / table.name, table.read_bytes())
-        export.write_json(output / export.COEFS, coefs)
-        write_golden_vectors(output / export.COEFS)
+        _write(output, files, coefs)
     console.summary(compared, coefs, output, leaderboard, seconds, decision)
 
 
@@ -151,6 +145,16 @@ def _register(
         else "",
     )
     return version, patiently(lambda: promotion.promote(client, challenge, rule), rule.patience)
+
+
+def _write(output: Path, files: Mapping[str, bytes], coefs: dict[str, Any]) -> None:
+    for name, data in files.items():
+        write_whole(output / name, data)
+    write_whole(output / export.SCHEMA_FILE, export.schema_text().encode())
+    for table in export.tables_of(coefs["feature_set"]).values():
+        write_whole(output / table.name, table.read_bytes())
+    export.write_json(output / export.COEFS, coefs)
+    write_golden_vectors(output / export.COEFS)
 
 
 def _check_selection(config: DictConfig) -> None:
