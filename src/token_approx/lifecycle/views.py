@@ -55,7 +55,7 @@ def _drawn(run: Run, by: str) -> tuple[str, list[str]]:
     client, experiments = MlflowClient(), [run.info.experiment_id]
     candidates = f"tags.{MLFLOW_PARENT_RUN_ID} = '{run.info.run_id}' AND tags.state = 'complete'"
     best = client.search_runs(experiments, candidates, order_by=[f"metrics.`{by}`"], max_results=len(COLOURS))
-    (champion,) = client.search_runs(experiments, f"{candidates} AND tags.champion = 'true'")
+    champion = client.search_runs(experiments, f"{candidates} AND tags.champion = 'true'", max_results=1)[0]
     colours = {each.info.run_id: colour for each, colour in zip(best, COLOURS, strict=False)}
     colours[champion.info.run_id] = CHAMPION_COLOUR
     for run_id, colour in colours.items():
@@ -77,7 +77,7 @@ def _table(run_id: str, by: str) -> dict[str, Any]:
         "orderByAsc": True,
         "selectedColumns": list(widths)[1:],
         "columnOrder": [*widths, CREATED, DURATION],
-        "columnWidths": widths | {CREATED: 130, DURATION: 80},
+        "columnWidths": widths | {CREATED: 140, DURATION: 80},
     }
 
 
