@@ -138,6 +138,7 @@ def test_conda_yaml_is_in_step_with_pyproject() -> None:
         ("prepare", "prepare", {}),
         ("label", "label", {"model": "reference_model"}),
         ("evaluate", "evaluate", {"model": "model_uri"}),
+        ("score", "score", {"model": "model_uri"}),
     ],
 )
 def test_mlproject_defaults_are_the_configuration_s(

@@ -38,6 +38,7 @@ RENAMED_IN = {
 QUOTED = (
     *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "reference_model"),
     *("model_uri", "study", "storage", "search.study", "search.storage"),
+    *("input", "column", "group_by", "master"),
     *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
 )
 

@@ -1,10 +1,10 @@
 """What a person sees in the terminal: progress while it works, a short table at the end."""
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import mlflow
 import pandas as pd
@@ -28,8 +28,15 @@ from token_approx.lifecycle.report_page import REPORT
 SHOWN = 10
 
 
+class Advance(Protocol):
+    """Moves a progress bar on by so many steps of a total."""
+
+    def __call__(self, total: int, by: int = 1) -> None:
+        """Take the steps."""
+
+
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[int], None]]:
+def progress(label: str) -> Iterator[Advance]:
     """Show a progress bar on standard error; call the yielded function with the total at each step."""
     columns = (
         TextColumn("{task.description}"),
@@ -41,7 +48,7 @@ def progress(label: str) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda total: bar.update(task, total=total, advance=1)
+        yield lambda total, by=1: bar.update(task, total=total, advance=by)
 
 
 def summary(

@@ -1,0 +1,138 @@
+"""Texts in Parquet -> the same rows with estimated tokens, bounds and scope; what they add up to, tracked."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.entities import Run
+from omegaconf import DictConfig, OmegaConf
+
+from token_approx.errors import InputError
+from token_approx.lifecycle import spark, tracking
+from token_approx.lifecycle.scoring import TextModel, downloaded, score_with_arrow
+from token_approx.lifecycle.scoring_input import Texts, open_texts
+from token_approx.lifecycle.scoring_output import check_output, staged, totals
+from token_approx.stages import console
+from token_approx.stages.command_line import check_numbers, run_stage
+
+NEEDED = {
+    "model_uri": "score needs a model: give model=models:/<name>@champion",
+    "input": "score needs texts: give input=<Parquet file, or folder of them>",
+    "output": "score needs an output: give output=<the folder to make>",
+}
+ENGINES = ("auto", "spark", "arrow")
+PARAMETERS = ("input", "output", "column", "confidence", "group_by", "price_per_million", "engine", "master")
+MOST_SHOWN = 20
+SHOWN = {
+    "group": "value",
+    "rows": "rows",
+    "input_tokens": "tokens",
+    "upper_bound": "at most",
+    "cost": "cost",
+    "cost_upper_bound": "at most",
+}
+
+
+def score(config: DictConfig) -> None:
+    """Score the texts that the configuration names."""
+    _check(config)
+    source, output = Path(config.input), Path(config.output)
+    texts = open_texts(source, config.column, config.group_by)
+    check_output(output, source, overwrite=config.overwrite)
+    engine = _engine(config, texts)
+    with (
+        downloaded(config.model_uri, config.confidence) as model,
+        tracking.parent_run(config.experiment, f"score · {model.name} on {source.name}") as run,
+    ):
+        parameters = {"model": config.model_uri} | {key: config[key] for key in PARAMETERS}
+        tracking.log_configuration(run, parameters, OmegaConf.to_yaml(config))
+        mlflow.set_tags({"model": model.name, "engine": engine})
+        with staged(output, source, overwrite=config.overwrite) as folder:
+            started = time.perf_counter()
+            _score(config, engine, texts, model, folder)
+            seconds = time.perf_counter() - started
+            groups = _priced(totals(folder, config.group_by), config.price_per_million)
+        if config.group_by:
+            tracking.log_files(run.info.run_id, {"tables/totals.csv": tracking.table_csv(groups)})
+        whole = {str(key): float(value) for key, value in groups.drop(columns="group").sum().items()}
+        whole |= {"seconds": seconds, "rows_per_second": len(texts) / seconds}
+        tracking.log_metrics(run, {f"score/{key}": value for key, value in whole.items()})
+    if config.group_by:
+        title = f"{len(groups)} values of {config.group_by}, those with most tokens first"
+        console.table(
+            title, groups.head(MOST_SHOWN)[[name for name in SHOWN if name in groups]].rename(columns=SHOWN)
+        )
+    _summary(whole, engine, output, run)
+
+
+def _check(config: DictConfig) -> None:
+    for name, message in NEEDED.items():
+        if not config[name]:
+            raise InputError(message)
+    check_numbers(config, {"spark_from_rows": 0})
+    if config.engine not in ENGINES:
+        raise InputError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
+    if not isinstance(config.confidence, float) or not 0 < config.confidence < 1:
+        raise InputError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
+    if not isinstance(config.overwrite, bool):
+        raise InputError(f"overwrite={config.overwrite}: give true or false")
+    if config.price_per_million != "":
+        check_numbers(config, {"price_per_million": 0}, fractions=("price_per_million",))
+
+
+def _engine(config: DictConfig, texts: Texts) -> str:
+    if config.engine == "arrow" or (config.engine == "auto" and len(texts) < config.spark_from_rows):
+        return "arrow"
+    reason = spark.missing()
+    if not reason:
+        changed = spark.changed_by_spark(texts)
+        reason = f"Spark would change the type of column {changed!r}" if changed else ""
+    if reason and config.engine == "spark":
+        raise InputError(f"engine=spark: {reason}")
+    return "arrow" if reason else "spark"
+
+
+def _score(config: DictConfig, engine: str, texts: Texts, model: TextModel, folder: Path) -> None:
+    if engine == "arrow":
+        with console.progress("rows") as advance:
+            score_with_arrow(
+                texts, model.model, config.confidence, folder, lambda rows: advance(len(texts), rows)
+            )
+        return
+    console.notice(f"Spark scores on {config.master or 'this machine'}")
+    with spark.session(config.master, config.spark_memory) as session:
+        spark.score_with_spark(session, texts, model.path, config.confidence, folder)
+
+
+def _priced(groups: pd.DataFrame, price_per_million: float | str) -> pd.DataFrame:
+    if isinstance(price_per_million, str):
+        return groups
+    return groups.assign(
+        cost=groups["input_tokens"] * price_per_million / 1e6,
+        cost_upper_bound=groups["upper_bound"] * price_per_million / 1e6,
+    )
+
+
+def _summary(whole: Mapping[str, float], engine: str, output: Path, run: Run) -> None:
+    pace = f"{whole['seconds']:.1f} s ({whole['rows_per_second']:,.0f}/s, {engine})"
+    lines = {
+        "scored": f"{whole['rows']:,.0f} rows in {pace}",
+        "tokens": f"{whole['input_tokens']:,.0f}, upper bounds {whole['upper_bound']:,.0f}",
+        "scope": f"{whole['out_of_scope']:,.0f} of {whole['texts']:,.0f} texts are out of scope",
+    }
+    if "cost" in whole:
+        lines["cost"] = f"{whole['cost']:,.2f}, by upper bounds {whole['cost_upper_bound']:,.2f}"
+    lines["output"] = str(output)
+    lines |= console.runs(f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+    console.print_lines(lines)
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    run_stage("score", score)
+
+
+if __name__ == "__main__":
+    main()
