@@ -200,6 +200,6 @@ def test_every_counter_with_a_library_is_an_extra() -> None:
     counters = {path.stem.replace("_", "-") for path in (ROOT / "conf/counter").glob("*.yaml")} - {
         "usage-log"
     }
-    assert counters == extras.keys() - {"test", "benchmark", "pretrain", "postgres", "s3"}
+    assert counters == extras.keys() - {"test", "benchmark", "pretrain", "postgres", "s3", "spark"}
     (ours,) = (entry for entry in extras["test"] if entry.startswith("token-approx["))
     assert extras.keys() - {"test"} == set(ours.removeprefix("token-approx[").removesuffix("]").split(","))
