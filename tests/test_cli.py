@@ -20,6 +20,12 @@ __all__ = ["run"]
 COMMANDS = ["count", "truncate", "split", "compare", "pull"]
 
 
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let output be buffered, as it is for users: then a write that fails does so again at the end."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
 def test_the_script_is_installed() -> None:
     """`token-approx` is on the path of the environment, and is this version."""
     script = Path(sys.executable).parent / "token-approx"
@@ -151,6 +157,9 @@ def test_names_of_any_bytes(run: Run, tmp_path: Path) -> None:
     (tmp_path / name).write_text("some words")
     content = json.loads(run("count", ".", "--json").stdout)
     assert [row["path"] for row in content["files"]] == [f"./{name}"]
+    done = run("split", "--size", 9, "--out", "pieces", name)
+    assert done.stdout == b"pieces/caf\\udce9.001.txt\n"
+    assert (tmp_path / os.fsdecode(b"pieces/caf\xe9.001.txt")).read_text() == "some words"
     done = run("count", name, os.fsdecode(b"no\xff"), env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert re.fullmatch(rb"no(\?|\\udcff): cannot be read \(No such file or directory\)\n", done.stderr)
 

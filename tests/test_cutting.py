@@ -8,7 +8,7 @@ from typing import Any, AnyStr
 from unittest import mock
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
@@ -34,8 +34,10 @@ MODELS = {
     "both": replace(NGRAM, intercept=3.0, weights={"words": 0.2, "ngram_o200k_base": 0.9, "bytes": 0.02}),
     "negative weights": Estimator("m", 0.0, FALLING, upper=LINES),
 }
-BYTES = ODD | st.binary(max_size=80) | st.text(max_size=80).map(encode)
-STRINGS = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
+# Long enough that there are several marks in a twentieth of it.
+WORDY = st.lists(st.sampled_from(["a", "word", " ", "\n", "\n\n", "  ", "x" * 9]), max_size=150).map("".join)
+BYTES = ODD | st.binary(max_size=80) | WORDY.map(encode)
+STRINGS = st.text(st.characters(codec=None, exclude_categories=()), max_size=80) | WORDY
 
 
 def borders(data: bytes) -> list[int]:
@@ -72,13 +74,13 @@ def check_truncate(model: Estimator, text: AnyStr, places: list[int], limit: int
     assert kept == longest or before in ("\n", b"\n") or after in (" ", b" ")
 
 
-@given(text=BYTES, limit=st.integers(0, 40), name=st.sampled_from(sorted(MODELS)))
+@given(text=BYTES, limit=st.integers(0, 120), name=st.sampled_from(sorted(MODELS)))
 def test_truncate_keeps_what_fits(text: bytes, limit: int, name: str) -> None:
     """It is the longest beginning that fits, or one shorter by a twentieth at most, ending at a mark."""
     check_truncate(MODELS[name], text, borders(text), limit)
 
 
-@given(text=STRINGS, limit=st.integers(0, 40), name=st.sampled_from(sorted(MODELS)))
+@given(text=STRINGS, limit=st.integers(0, 120), name=st.sampled_from(sorted(MODELS)))
 def test_truncate_keeps_what_fits_of_a_string(text: str, limit: int, name: str) -> None:
     """So it is of a string, which comes back as one, lone surrogates and all."""
     check_truncate(MODELS[name], text, list(range(len(text) + 1)), limit)
@@ -111,8 +113,8 @@ def check_split(model: Estimator, text: AnyStr, places: list[int], size: int, ov
 
 
 SPLIT = {
-    "size": st.integers(2, 40),
-    "overlap": st.integers(0, 20),
+    "size": st.integers(2, 120),
+    "overlap": st.integers(0, 60),
     # With small blocks, a piece is put together of several.
     "block": st.sampled_from([4, 7, 2**15]),
     "name": st.sampled_from(sorted(MODELS)),
@@ -128,6 +130,8 @@ def test_split_loses_nothing(text: bytes, size: int, overlap: int, block: int, n
 
 
 @given(text=STRINGS, **SPLIT)
+# The line that begins behind the longest end which may be repeated has more tokens than that end.
+@example(text="\nxxxx xxxxxxxxxx  a a a a axx \nxx ", size=6, overlap=2, block=2**15, name="negative weights")
 def test_split_loses_nothing_of_a_string(text: str, size: int, overlap: int, block: int, name: str) -> None:
     """So it is of a string."""
     assume(overlap < size)
@@ -145,6 +149,15 @@ def test_lines_and_words_stay_whole() -> None:
     words = NGRAM.split(text.replace("\n", " "), 1000)
     assert all(piece.startswith(" ") for piece in words[1:])
     assert len(NGRAM.split("x" * 9000, 100)) > 5, "a text without a mark is cut all the same"
+
+
+def test_a_mark_where_the_text_does_not_fit_is_no_end() -> None:
+    """Where a word's letters cost more than the word, what ends before the last words may not fit."""
+    model, text = MODELS["negative weights"], "x" * 100 + " a b c d e fg" + "y" * 50
+    fitting = text.index("g")
+    limit = model.upper_bound(text[:fitting])
+    assert limit < min(model.upper_bound(text[:end]) for end in range(fitting - 5, fitting))
+    assert model.truncate(text, limit) == text[:fitting]
 
 
 def test_overlap_is_used() -> None:
