@@ -113,6 +113,7 @@ def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mappi
             logged = log_text_model(content, "card")
             version = create_version(client, name, logged, run, "card", {})
         client.set_registered_model_alias(name, CHAMPION, version)
+        monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)  # processes choose their own
         return f"models:/{name}@{CHAMPION}"
 
     return register

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from token_approx.errors import InputError
 from token_approx.estimator import Estimator
-from token_approx.lifecycle import scoring, scoring_output
+from token_approx.lifecycle import scoring, scoring_input, scoring_output
 from token_approx.lifecycle.scoring import TextModel, downloaded, score_with_arrow
 from token_approx.lifecycle.scoring_input import RESULTS, open_texts
 from token_approx.lifecycle.scoring_output import staged, totals
@@ -81,19 +81,21 @@ def test_few_rows(tmp_path: Path, table: pa.Table, text_model: TextModel, rows: 
     assert totals(tmp_path / "out")["rows"].tolist() == [rows][:rows]
 
 
-def test_parts_and_row_groups_have_their_size(
+def test_pieces_and_row_groups_have_their_size(
     tmp_path: Path, table: pa.Table, text_model: TextModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A part file is ended once it is large enough, and no row is lost between two."""
-    monkeypatch.setattr(scoring, "MOST_ROWS", 4)
-    monkeypatch.setattr(scoring, "ROW_GROUP_BYTES", 2_000)
-    monkeypatch.setattr(scoring, "PART_BYTES", 10_000)
-    pq.write_table(table, tmp_path / "in.parquet")
+    """A large file is scored in pieces, each a part file of several row groups, and no row is lost."""
+    monkeypatch.setattr(scoring_input, "PIECE_BYTES", 8_000)
+    monkeypatch.setattr(scoring, "MOST_ROWS", 2)
+    monkeypatch.setattr(scoring, "ROW_GROUP_BYTES", 1_000)
+    pq.write_table(table, tmp_path / "in.parquet", row_group_size=4)
+    pieces = open_texts(tmp_path / "in.parquet", "text").pieces
+    assert 2 < len(pieces) < 12
+    assert [group for piece in pieces for group in piece.row_groups] == list(range(12))
     found = score(tmp_path / "in.parquet", tmp_path / "out", text_model)
     assert found["id"].to_pylist() == list(range(len(table)))
     parts = sorted((tmp_path / "out").iterdir())
-    assert [path.name for path in parts] == [f"part-{number:05d}.parquet" for number in range(len(parts))]
-    assert len(parts) > 2
+    assert [path.name for path in parts] == [f"part-{number:05d}.parquet" for number in range(len(pieces))]
     assert max(pq.read_metadata(path).num_row_groups for path in parts) > 1
 
 
@@ -291,7 +293,7 @@ def test_a_killed_run_leaves_no_output(tmp_path: Path, text_model: TextModel) ->
     assert process.stdout
     assert process.stdout.readline() == "begins\n"
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out.*.part/part-00000.parquet")):
+    while not list(tmp_path.glob(".out.*.part/.part-*")):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)

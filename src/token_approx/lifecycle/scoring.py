@@ -1,12 +1,11 @@
 """Texts in Parquet -> the same rows with their estimates, in one process and in constant memory."""
 
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import mlflow
 import pandas as pd
@@ -17,13 +16,13 @@ from mlflow.pyfunc import PyFuncModel
 
 from token_approx.errors import InputError
 from token_approx.lifecycle.loading import URI, pinned
-from token_approx.lifecycle.scoring_input import RESULTS, Texts
+from token_approx.lifecycle.scoring_input import RESULTS, Piece, Texts
 from token_approx.lifecycle.scoring_output import BUFFER_BYTES, PART
 
 # Rows scored at a time, fewer of long texts: about as many as fit these bytes.
 MOST_ROWS, MOST_BYTES = 8192, 8 * 2**20
-# Of the columns as they are in memory.
-ROW_GROUP_BYTES, PART_BYTES = 32 * 2**20, 256 * 2**20
+# Of an output's row group, as it is in memory.
+ROW_GROUP_BYTES = 32 * 2**20
 COMPRESSION = "snappy"
 
 
@@ -71,87 +70,72 @@ def score_with_arrow(
     folder: Path,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Write all rows with the model's answers into part files in `folder`, in their order.
+    """Write all rows with the model's answers into part files in `folder`, in their order, piece by piece.
 
-    Memory does not grow with the number of rows. `on_rows` is called with the number of rows as they are
-    done.
+    `on_rows` is called with the number of rows as they are done.
 
     Raises:
         InputError: a file is damaged.
     """
     folder.mkdir()
-    with _Parts(folder, pa.schema([*texts.schema, *RESULTS])) as parts:
-        for batch in _batches(texts):
-            parts.write(scored(batch, texts, model, confidence))
+    for number in range(len(texts.pieces)):
+        score_piece(texts, number, model, confidence, folder, on_rows)
+
+
+def score_piece(
+    texts: Texts,
+    number: int,
+    model: PyFuncModel,
+    confidence: float,
+    folder: Path,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Write one piece's rows with the model's answers as the part file of its number, whole.
+
+    Memory does not grow with the number of rows.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    part = folder / PART.format(number)
+    # Of its own name: Spark may start a piece again while it is under way.
+    begun = part.with_name(f".{part.name}.{uuid.uuid4().hex}")
+    # Without Arrow's own schema, a reader finds the plain types of Parquet, as in what Spark writes.
+    with pq.ParquetWriter(
+        begun,
+        pa.schema([*texts.schema, *RESULTS]),
+        compression=COMPRESSION,
+        store_schema=False,
+        use_dictionary=[name for name in texts.schema.names if name != texts.column],
+    ) as writer:
+        waiting: list[pa.RecordBatch] = []
+        for batch in _batches(texts, texts.pieces[number]):
+            waiting.append(scored(batch, texts, model, confidence))
+            if sum(kept.nbytes for kept in waiting) >= ROW_GROUP_BYTES:
+                writer.write_table(pa.Table.from_batches(waiting))
+                waiting = []
             on_rows(len(batch))
-
-
-def _batches(texts: Texts) -> Iterator[pa.RecordBatch]:
-    rows = max(1, min(MOST_ROWS, int(MOST_BYTES / max(texts.row_bytes, 1))))
-    place = texts.schema.names.index(texts.column)
-    for path in texts.files:
-        try:
-            with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
-                for batch in file.iter_batches(rows, use_threads=False):
-                    batch.column(place).validate(full=True)  # 0.05 us for 500 bytes
-                    yield batch
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"{path}: is damaged ({str(error).splitlines()[0]}): give another file"
-            ) from error
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting))
+    begun.rename(part)
 
 
 def scored(batch: pa.RecordBatch, texts: Texts, model: PyFuncModel, confidence: float) -> pa.RecordBatch:
     """Return the batch, in the schema of the texts, with the model's answers about each of them."""
     columns = [column.cast(field.type) for column, field in zip(batch.columns, texts.schema, strict=True)]
-    frame = pd.DataFrame({"text": columns[texts.schema.names.index(texts.column)].to_pandas()})
+    frame = pd.DataFrame({"text": columns[texts.place].to_pandas()})
     answers = model.predict(frame, params={"confidence": confidence})
     found = [pa.array(answers[field.name], field.type, from_pandas=True) for field in RESULTS]
     return pa.RecordBatch.from_arrays([*columns, *found], schema=pa.schema([*texts.schema, *RESULTS]))
 
 
-class _Parts:
-    """Part files in a folder, each begun when the one before has its size; at least one is written."""
-
-    def __init__(self, folder: Path, schema: pa.Schema) -> None:
-        self._folder, self._schema = folder, schema
-        self._number, self._size = 0, 0
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_size = 0
-        self._writer = self._begin()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        if self._size >= PART_BYTES:
-            self._flush()
-            self._writer.close()
-            self._number, self._size = self._number + 1, 0
-            self._writer = self._begin()
-        self._waiting.append(batch)
-        self._waiting_size += batch.nbytes
-        self._size += batch.nbytes
-        if self._waiting_size >= ROW_GROUP_BYTES:
-            self._flush()
-
-    def _begin(self) -> pq.ParquetWriter:
-        # Without Arrow's own schema, a reader finds the plain types of Parquet, as those that Spark writes.
-        return pq.ParquetWriter(
-            self._folder / PART.format(self._number),
-            self._schema,
-            compression=COMPRESSION,
-            store_schema=False,
-        )
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting))
-        self._waiting, self._waiting_size = [], 0
+def _batches(texts: Texts, piece: Piece) -> Iterator[pa.RecordBatch]:
+    rows = max(1, min(MOST_ROWS, int(MOST_BYTES / max(texts.row_bytes, 1))))
+    try:
+        with pq.ParquetFile(piece.file, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
+            for batch in file.iter_batches(rows, row_groups=list(piece.row_groups), use_threads=False):
+                batch.column(texts.place).validate(full=True)  # 0.05 us for 500 bytes
+                yield batch
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{piece.file}: is damaged ({reason}): give another file") from error

@@ -1,7 +1,7 @@
 """Parquet in: a file or a folder of texts, checked before any of them is scored."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,15 +14,28 @@ from token_approx.errors import InputError
 RESULTS = pa.schema([("input_tokens", pa.int64()), ("upper_bound", pa.int64()), ("in_scope", pa.bool_())])
 
 
+# Of a piece's columns, before compression: what a task takes at a time.
+PIECE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some row groups of a file, which follow each other: at most 64 MiB, or one."""
+
+    file: Path
+    row_groups: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Texts:
-    """Parquet files of one schema with `rows` in all; the texts are in `column`.
+    """Parquet files of one schema, in pieces; the texts are in `column`.
 
     The schema is as Parquet has it: nullable, without dictionaries and the like of the program that wrote it.
-    `row_bytes` is about what a row takes in memory.
+    `rows` are all rows, `row_bytes` is about what one takes in memory.
     """
 
     files: tuple[Path, ...]
+    pieces: tuple[Piece, ...]
     schema: pa.Schema
     column: str
     rows: int
@@ -31,6 +44,16 @@ class Texts:
     def __len__(self) -> int:
         """Return the number of rows."""
         return self.rows
+
+    @property
+    def bytes(self) -> float:
+        """Return about what all rows take in memory."""
+        return self.rows * self.row_bytes
+
+    @property
+    def place(self) -> int:
+        """Return which of the columns holds the texts."""
+        return int(self.schema.get_field_index(self.column))
 
 
 def open_texts(path: Path, column: str, group_by: str = "") -> Texts:
@@ -41,18 +64,32 @@ def open_texts(path: Path, column: str, group_by: str = "") -> Texts:
             missing, is not of text, or is one that scoring adds.
     """
     files = _files(path)
-    first = None
+    first: pa.Schema | None = None
+    pieces: list[Piece] = []
     rows = size = 0
     for file in files:
         metadata, schema = _footer(file)
         first = first or schema
         if schema != first:
             raise InputError(f"{file}: has other columns than {files[0].name}: score folders of one schema")
+        sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
+        pieces += _pieces(file, sizes)
         rows += metadata.num_rows
-        size += sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    assert first is not None  # noqa: S101 - _files returns at least one
+        size += sum(sizes)
     _check_columns(path, first, column, group_by)
-    return Texts(files, first, column, rows, size / max(rows, 1))
+    pieces = pieces or [Piece(files[0], ())]
+    return Texts(files, tuple(pieces), first, column, rows, size / max(rows, 1))
+
+
+def _pieces(file: Path, sizes: Sequence[int]) -> Iterator[Piece]:
+    start = filled = 0
+    for group, size in enumerate(sizes):
+        if filled and filled + size > PIECE_BYTES:
+            yield Piece(file, tuple(range(start, group)))
+            start, filled = group, 0
+        filled += size
+    if start < len(sizes):
+        yield Piece(file, tuple(range(start, len(sizes))))
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

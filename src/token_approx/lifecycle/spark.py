@@ -10,13 +10,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow
+from mlflow.pyfunc import PyFuncModel
 
 from token_approx.errors import InputError
-from token_approx.lifecycle.scoring import COMPRESSION, MOST_BYTES, MOST_ROWS
+from token_approx.lifecycle.scoring import COMPRESSION, MOST_BYTES, MOST_ROWS, score_piece
 from token_approx.lifecycle.scoring_input import RESULTS, Texts
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": str(MOST_ROWS),
     "spark.sql.execution.arrow.maxBytesPerBatch": str(MOST_BYTES),
     "spark.sql.files.maxPartitionBytes": str(PARTITION_BYTES),
+    # 0.25 us a row of 500 bytes, where the default collector takes 0.6.
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
     # Types and names as they are in the input.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.session.timeZone": "UTC",
@@ -51,6 +55,11 @@ def missing() -> str:
     if not shutil.which(Path(home, "bin", "java") if home else "java"):
         return "no Java was found: install Java 17 or later, or set JAVA_HOME"
     return ""
+
+
+def submitted() -> bool:
+    """Say whether spark-submit started this process, and so says where Spark runs."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def changed_by_spark(texts: Texts) -> str:
@@ -92,7 +101,7 @@ def session(master: str, memory: str) -> "Iterator[SparkSession]":
     warnings.filterwarnings("ignore", module="pyspark")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     conf = SparkConf(loadDefaults=False).setAll(list(SETTINGS.items()))
-    if master or "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
+    if master or not submitted():
         conf.setMaster(master or "local[*]").setAppName("token-approx").set("spark.driver.memory", memory)
         if not master or master.startswith("local"):
             conf.setAll(list(ON_THIS_MACHINE.items()))
@@ -140,10 +149,43 @@ def score_with_spark(
         columns = [F.col(_quoted(name)) for name in texts.schema.names]
         writer = answers.select(*columns, *answered).write.option("compression", COMPRESSION)
         writer.option(f"parquet.enable.dictionary#{texts.column}", "false").parquet(
-            folder.absolute().as_uri()
+            f"file://{folder.absolute()}"
         )
     except (PySparkException, Py4JError) as error:
         raise InputError(f"{texts.files[0]}: Spark gives up ({_line(error)})") from error
+
+
+def score_files_with_spark(
+    spark: "SparkSession", texts: Texts, model_path: Path, confidence: float, folder: Path
+) -> None:
+    """Do as `score_with_spark`, but let Spark's workers read, score and write each piece themselves.
+
+    No text passes through Java, which spares it more time than scoring takes. Workers need this package, and
+    the model, the input and `folder` under the same paths.
+
+    Raises:
+        InputError: Spark gives up, or a file is damaged.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    folder.mkdir()
+    work = partial(_score_piece, texts, model_path, confidence, folder)
+    count = len(texts.pieces)
+    try:
+        spark.sparkContext.parallelize(range(count), count).foreach(work)
+    except (PySparkException, Py4JError) as error:
+        raise InputError(f"{texts.files[0]}: Spark gives up ({_line(error)})") from error
+
+
+def _score_piece(texts: Texts, model_path: Path, confidence: float, folder: Path, number: int) -> None:
+    score_piece(texts, number, _model(model_path), confidence, folder)
+
+
+@lru_cache(maxsize=1)
+def _model(path: Path) -> PyFuncModel:
+    model: PyFuncModel = mlflow.pyfunc.load_model(str(path))
+    return model
 
 
 def _quoted(name: str) -> str:

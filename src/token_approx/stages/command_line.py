@@ -33,6 +33,7 @@ RENAMED_IN = {
     "label": {"model": "reference_model"},
     "evaluate": {"model": "model_uri"},
     "score": {"model": "model_uri"},
+    "benchmark_score": {"model": "model_uri"},
 }
 # Paths and names that may hold what Hydra would read as its grammar.
 QUOTED = (

@@ -22,7 +22,7 @@ NEEDED = {
     "input": "score needs texts: give input=<Parquet file, or folder of them>",
     "output": "score needs an output: give output=<the folder to make>",
 }
-ENGINES = ("auto", "spark", "arrow")
+ENGINES = ("auto", "arrow", "spark", "spark-files")
 PARAMETERS = ("input", "output", "column", "confidence", "group_by", "price_per_million", "engine", "master")
 MOST_SHOWN = 20
 SHOWN = {
@@ -41,7 +41,7 @@ def score(config: DictConfig) -> None:
     source, output = Path(config.input), Path(config.output)
     texts = open_texts(source, config.column, config.group_by)
     check_output(output, source, overwrite=config.overwrite)
-    engine = _engine(config, texts)
+    engine = chosen_engine(config, texts)
     with (
         downloaded(config.model_uri, config.confidence) as model,
         tracking.parent_run(config.experiment, f"score · {model.name} on {source.name}") as run,
@@ -67,11 +67,31 @@ def score(config: DictConfig) -> None:
     _summary(whole, engine, output, run)
 
 
+def chosen_engine(config: DictConfig, texts: Texts) -> str:
+    """Return which engine scores the texts.
+
+    Raises:
+        InputError: Spark was asked for, by its name or by a master, and cannot do it.
+    """
+    cluster = bool(config.master) or spark.submitted()
+    small = texts.bytes < config.spark_from_gb * 1e9
+    if config.engine == "arrow" or (config.engine == "auto" and small and not cluster):
+        return "arrow"
+    wanted = {"auto": "spark" if cluster else "spark-files"}.get(config.engine, config.engine)
+    reason = spark.missing()
+    if not reason and wanted == "spark":
+        changed = spark.changed_by_spark(texts)
+        reason = f"Spark would change the type of column {changed!r}" if changed else ""
+    if reason and (cluster or config.engine != "auto"):
+        raise InputError(f"engine={wanted}: {reason}")
+    return "arrow" if reason else wanted
+
+
 def _check(config: DictConfig) -> None:
     for name, message in NEEDED.items():
         if not config[name]:
             raise InputError(message)
-    check_numbers(config, {"spark_from_rows": 0})
+    check_numbers(config, {"spark_from_gb": 0}, fractions=("spark_from_gb",))
     if config.engine not in ENGINES:
         raise InputError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
     if not isinstance(config.confidence, float) or not 0 < config.confidence < 1:
@@ -82,18 +102,6 @@ def _check(config: DictConfig) -> None:
         check_numbers(config, {"price_per_million": 0}, fractions=("price_per_million",))
 
 
-def _engine(config: DictConfig, texts: Texts) -> str:
-    if config.engine == "arrow" or (config.engine == "auto" and len(texts) < config.spark_from_rows):
-        return "arrow"
-    reason = spark.missing()
-    if not reason:
-        changed = spark.changed_by_spark(texts)
-        reason = f"Spark would change the type of column {changed!r}" if changed else ""
-    if reason and config.engine == "spark":
-        raise InputError(f"engine=spark: {reason}")
-    return "arrow" if reason else "spark"
-
-
 def _score(config: DictConfig, engine: str, texts: Texts, model: TextModel, folder: Path) -> None:
     if engine == "arrow":
         with console.progress("rows") as advance:
@@ -102,8 +110,9 @@ def _score(config: DictConfig, engine: str, texts: Texts, model: TextModel, fold
             )
         return
     console.notice(f"Spark scores on {config.master or 'this machine'}")
+    scorer = spark.score_with_spark if engine == "spark" else spark.score_files_with_spark
     with spark.session(config.master, config.spark_memory) as session:
-        spark.score_with_spark(session, texts, model.path, config.confidence, folder)
+        scorer(session, texts, model.path, config.confidence, folder)
 
 
 def _priced(groups: pd.DataFrame, price_per_million: float | str) -> pd.DataFrame:
