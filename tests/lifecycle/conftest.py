@@ -30,6 +30,7 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextModel]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        mlflow.set_experiment("models")
         with mlflow.start_run():
             logged = log_text_model(json.loads((ROOT / "output/model_coefs.json").read_bytes()), "card")
         path = mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(folder / "model"))
