@@ -109,7 +109,8 @@ def _score(config: DictConfig, engine: str, texts: Texts, model: TextModel, fold
                 texts, model.model, config.confidence, folder, lambda rows: advance(len(texts), rows)
             )
         return
-    console.notice(f"Spark scores on {config.master or 'this machine'}")
+    here = "the master of spark-submit" if spark.submitted() else "this machine"
+    console.notice(f"Spark scores on {config.master or here}")
     scorer = spark.score_with_spark if engine == "spark" else spark.score_files_with_spark
     with spark.session(config.master, config.spark_memory) as session:
         scorer(session, texts, model.path, config.confidence, folder)
