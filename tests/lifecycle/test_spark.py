@@ -25,14 +25,19 @@ pytestmark = pytest.mark.slow
 SPARK = ("spark", "spark-files")
 
 
-@pytest.fixture(scope="module")
-def session() -> "Iterator[SparkSession]":
-    """Return a Spark session on this machine; without Spark or Java, CI fails and others skip."""
+@pytest.fixture(scope="module", autouse=True)
+def there() -> None:
+    """Fail in CI, and skip elsewhere, where Spark or Java is missing."""
     reason = spark.missing()
     if reason and os.environ.get("CI"):
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def session() -> "Iterator[SparkSession]":
+    """Return a Spark session on this machine."""
     with spark.session("local[2]", "1g") as made:
         yield made
 
