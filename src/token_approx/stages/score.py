@@ -29,9 +29,9 @@ SHOWN = {
     "group": "value",
     "rows": "rows",
     "input_tokens": "tokens",
-    "upper_bound": "at most",
+    "upper_bound": "tokens at most",
     "cost": "cost",
-    "cost_upper_bound": "at most",
+    "cost_upper_bound": "cost at most",
 }
 
 
