@@ -78,3 +78,15 @@ def test_the_default_champion_s_figures_are_the_committed_ones() -> None:
     }
     text = " ".join(README.split())
     assert {name for name in named if name not in text} == set()
+
+
+def test_scoring_figures_are_the_committed_ones() -> None:
+    """How much faster Spark scores than one process stands in output/benchmark/scoring.csv."""
+    engines = pd.read_csv(ROOT / "output/benchmark/scoring.csv").set_index("engine")
+    udf, files = engines.loc["spark"], engines.loc["spark-files"]
+    named = {
+        f"`spark` scores {udf['times_arrow']:.2f} times",
+        f"`spark-files` {files['times_arrow']:.2f} times ({files['least']:.2f} to {files['most']:.2f};",
+    }
+    text = " ".join(README.split())
+    assert {name for name in named if name not in text} == set()
