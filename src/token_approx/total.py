@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .bound_lines import Line, bound
@@ -26,8 +26,8 @@ class Total:
     """
 
     linear_sums: Sequence[float]
-    upper: Sequence[Line]
-    lower: Sequence[Line]
+    upper: Sequence[Line] = field(repr=False)
+    lower: Sequence[Line] = field(repr=False)
     known: float = 0
 
     @property

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from token_approx.fitting.dataset import Floats, Names
+from token_approx.fitting.figures import literal
 from token_approx.fitting.metrics import SHORT
 
 WITHIN = 10.0  # percent
@@ -58,7 +59,7 @@ def category_figure(categories: pd.DataFrame, title: str) -> Figure:
     axes.barh(places, worst["mape"], color="#0072B2", label="mean absolute error")
     axes.plot(worst["bias_percent"], places, "o", color="#D55E00", markersize=4, label="bias (mean error)")
     axes.axvline(0, color="grey", linewidth=1)
-    names = [f"{name} ({n})" for name, n in zip(worst.iloc[:, 0], worst["documents"], strict=True)]
+    names = [f"{literal(name)} ({n})" for name, n in zip(worst.iloc[:, 0], worst["documents"], strict=True)]
     axes.set_yticks(places, names, fontsize=8)
     axes.set_ylim(len(worst) - 0.4, -0.6)
     axes.set_xlabel("% of the counted tokens, texts of 20 tokens or more")

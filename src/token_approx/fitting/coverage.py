@@ -11,7 +11,7 @@ from token_approx.fitting.candidates import fit
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import Settings, leave_sources_out, out_of_fold
 from token_approx.fitting.dataset import Floats
-from token_approx.fitting.figures import COLOURS
+from token_approx.fitting.figures import COLOURS, literal
 
 CALIBRATIONS = {"cv": "folds", "unseen_source": "sources left out"}
 
@@ -58,7 +58,7 @@ def coverage_figure(table: pd.DataFrame, name: str) -> Figure:
     axes.plot([low, 100], [low, 100], color="grey", linewidth=1, label="as asked")
     groups = table.groupby(["calibrated_on", "measured_on"], sort=False)
     for number, ((calibrated, measured), rows) in enumerate(groups):
-        label = f"calibrated on {calibrated}, {measured} ({rows['records'].iloc[0]})"
+        label = f"calibrated on {literal(calibrated)}, {literal(measured)} ({rows['records'].iloc[0]})"
         colour = COLOURS[number % len(COLOURS)]
         axes.plot(100 * rows["level"], rows["coverage"], "o-", color=colour, label=label)
     axes.set(xlabel="confidence level (%)", ylabel="records at or below their upper bound (%)")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.dataset import Floats
-from token_approx.fitting.figures import BLUE, COLOURS, ORANGE, by_source
+from token_approx.fitting.figures import BLUE, COLOURS, ORANGE, by_source, literal
 from token_approx.fitting.label_efficiency import label_efficiency_figure
 from token_approx.fitting.metrics import SHORT
 
@@ -50,7 +50,7 @@ def ablation_figure(ablation: pd.DataFrame, name: str) -> Figure:
     places = np.arange(len(shown))
     axes.barh(places, shown["mae_change"], color=BLUE)
     axes.axvline(0, color="grey", linewidth=1)
-    axes.set_yticks(places, list(shown["dropped"]))
+    axes.set_yticks(places, [literal(name) for name in shown["dropped"]])
     axes.invert_yaxis()
     for place, change, percent in zip(places, shown["mae_change"], shown["mae_change_percent"], strict=True):
         axes.annotate(
@@ -85,7 +85,7 @@ def stability_figure(stability: pd.DataFrame, name: str) -> Figure:
     )
     axes.plot(shown["fitted"] * scale, places, "D", color=ORANGE, label="fitted")
     labels = [
-        f"{row.term} = {row.fitted:,.4g}\n{row.low:,.4g} to {row.high:,.4g}, same sign {row.same_sign:.1%}"
+        f"{literal(row.term)} = {row.fitted:,.4g}\n{row.low:,.4g} to {row.high:,.4g}, same sign {row.same_sign:.1%}"
         for row in shown.itertuples()
     ]
     axes.set_yticks(places, labels)
@@ -104,7 +104,7 @@ def influence_figure(influence: pd.DataFrame, name: str) -> Figure:
     axes.barh(places, shown["mean_change"], color=BLUE, label="change of the mean estimate")
     axes.plot(shown["absolute_change"], places, "o", color=ORANGE, label="mean size of the change")
     axes.axvline(0, color="grey", linewidth=1)
-    axes.set_yticks(places, list(shown["id"]), fontsize=8)
+    axes.set_yticks(places, [literal(name) for name in shown["id"]], fontsize=8)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set(xlabel="change without the record (tokens)", ylabel="record left out")
     largest = shown["mean_change_percent"].abs().max()
@@ -135,7 +135,7 @@ def residuals_by_feature(residuals: pd.DataFrame, features: list[str], name: str
     panels = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
     for axes, feature in zip(panels, features, strict=False):
         _draw_deviations(axes, residuals, residuals[feature].to_numpy())
-        axes.set_xlabel(feature)
+        axes.set_xlabel(literal(feature))
         if axes.get_xscale() == "linear":
             axes.xaxis.set_major_locator(MaxNLocator(4))
     for axes in panels[len(features) :]:

@@ -49,6 +49,12 @@ def candidate_figure(tokens: Floats, estimates: Floats, sources: Names, name: st
     return figure
 
 
+def literal(name: object) -> str:
+    """Return a name as matplotlib draws it letter by letter: no `$` starts a formula, no `_` hides a label."""
+    text = str(name).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
 def png(figure: Figure, dpi: int = DPI) -> bytes:
     """Return a figure as PNG with a palette, at 150 dots per inch unless told otherwise.
 
@@ -147,8 +153,9 @@ def feature_correlation(dataset: Dataset) -> Figure:
     figure = Figure(figsize=(size + 1, size), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
-    axes.set_xticks(range(len(frame.columns)), list(frame.columns), rotation=45, ha="right")
-    axes.set_yticks(range(len(frame.columns)), list(frame.columns))
+    names = [literal(name) for name in frame.columns]
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(names)), names)
     for (row, column), value in np.ndenumerate(correlation):
         light = abs(value) > 0.6  # noqa: PLR2004 - where the map is too dark for black
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if light else "black")
@@ -174,7 +181,7 @@ def feature_scatter(dataset: Dataset) -> Figure:
                 color=colour,
                 label=label,
             )
-        axes.set(xlabel=name, ylabel="counted tokens")
+        axes.set(xlabel=literal(name), ylabel="counted tokens")
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     panels[0].legend(title="source")
@@ -192,7 +199,7 @@ def by_source(sources: Names) -> list[tuple[str, NDArray[np.bool_], str]]:
     names = sorted(set(sources.tolist()))
     if len(names) > len(COLOURS):
         return [(f"{len(names)} sources", np.ones(len(sources), dtype=bool), BLUE)]
-    return [(name, sources == name, colour) for name, colour in zip(names, COLOURS, strict=False)]
+    return [(literal(name), sources == name, colour) for name, colour in zip(names, COLOURS, strict=False)]
 
 
 def _draw_estimates(axes: Axes, tokens: Floats, estimates: Floats, sources: Names) -> None:

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from token_approx.fitting.candidates import Candidate, Model, fit
 from token_approx.fitting.cross_validation import Settings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, Floats, Indices
-from token_approx.fitting.figures import BLUE, COLOURS, ORANGE
+from token_approx.fitting.figures import BLUE, COLOURS, ORANGE, literal
 from token_approx.fitting.metrics import metrics
 
 BASIC = ("bytes", "runes", "words", "lines")
@@ -103,7 +103,7 @@ def label_efficiency_figure(efficiency: pd.DataFrame) -> Figure:
     labels = [LABELS.get(name, f"{name}: one scale") for name in sets]
     if partial:
         handles["partial"] = Line2D([], [], color="grey", linestyle="--")
-        labels.append(f"on {partial} alone (too few samples beside the rest)")
+        labels.append(f"on {literal(partial)} alone (too few samples beside the rest)")
     axes.legend(handles.values(), labels)
     axes.grid(alpha=0.3)
     return figure

@@ -15,7 +15,7 @@ from token_approx.files import write_whole
 from token_approx.fitting.bounds import Bound
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.report import Report
-from token_approx.text.features import NGRAM
+from token_approx.text.features import NGRAM, TABLES
 
 COEFS = "model_coefs.json"
 SCHEMA_VERSION = 1
@@ -85,8 +85,8 @@ def _bound(bound: Bound) -> dict[str, float | None]:
 def tables_of(features: Iterable[str]) -> dict[str, Path]:
     """Return the files of the shipped n-gram tables that some features are costs under."""
     tables = files("token_approx.text") / "tables"
-    names = {name: f"{name.removeprefix(NGRAM)}.json" for name in features if name.startswith(NGRAM)}
-    return {name: Path(str(tables / file)) for name, file in names.items()}
+    shipped = {NGRAM + table: Path(str(tables / f"{table}.json")) for table in TABLES}
+    return {name: shipped[name] for name in features if name in shipped}
 
 
 def domain(comparison: Comparison) -> dict[str, list[float]]:
