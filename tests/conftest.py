@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha1
@@ -29,11 +30,14 @@ O200K = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoke
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests out, unless CI is set or marks are chosen with -m."""
+    """Leave slow tests out, unless CI is set or marks are chosen with -m; files that hold any go first."""
     if not os.environ.get("CI") and not config.option.markexpr:
         slow = [item for item in items if item.get_closest_marker("slow")]
         items[:] = [item for item in items if item not in slow]
         config.hook.pytest_deselected(items=slow)
+    # A long file that starts last would be waited for.
+    long = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -long[item.path])
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ class Postgres:
         with psycopg.connect(
             host=str(self.folder), port=self.port, user="postgres", dbname="postgres"
         ) as connection:
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(ROLE)))
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB").format(sql.Identifier(ROLE)))
 
     def _run(self, program: str, *arguments: str) -> None:
         # PostgreSQL refuses to run as root.

@@ -157,6 +157,11 @@ def test_insane_candidates_are_passed_over_and_not_promoted(make_records: MakeRe
     alone = run(dataset, Rule(SIMPLER_FIRST, by="cv"), sets, "ols")
     assert not alone.sane
     assert alone.champion.candidate.model_name == "ols"
+    # Where none makes sense, that is no reason to pass one over.
+    neither = run(dataset, Rule(SIMPLER_FIRST, by="cv", margin=50.0), sets | {"bytes": ["bytes"]}, "ols")
+    assert not neither.sane
+    ((_, reason),) = neither.selection.passed_over
+    assert "by more than the margin" in reason
 
 
 def test_nonnegative_least_squares() -> None:

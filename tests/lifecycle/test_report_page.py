@@ -20,6 +20,7 @@ from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.figures import png
 from token_approx.fitting.report import Report, report
+from token_approx.fitting.sanity import MARK
 from token_approx.fitting.search import Grid
 from token_approx.fitting.selection import Rule
 from token_approx.fitting.splits import random_split
@@ -165,6 +166,16 @@ def test_the_page_says_what_was_found(found: Found) -> None:
     drawn = {str(attributes["src"]).partition(",")[2] for _, attributes in parsed.all("img")}
     assert drawn == {base64.b64encode(data).decode() for data in found.figures.values()}
     assert 'load_model("models:/token-approx-made-up@champion")' in text
+
+
+@pytest.mark.parametrize("sane", [True, False])
+def test_a_champion_that_makes_no_sense_on_short_texts_is_told(found: Found, *, sane: bool) -> None:
+    """The page says that the champion makes sense below the sizes it was fitted on only where it does."""
+    flags = {name: [] if sane else [f"{MARK}: -9 tokens for an empty text"] for name in found.compared.flags}
+    text = Parsed(replace(found, compared=replace(found.compared, flags=flags)).page()).text
+    assert ("and makes sense far below the sizes it was fitted on." in text) == sane
+    assert ("it makes no sense (see the known gaps)." in text) != sane
+    assert ("-9 tokens for an empty text" in text) != sane
 
 
 def test_an_unregistered_model_is_not_loaded_from_the_registry(found: Found) -> None:

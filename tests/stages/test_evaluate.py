@@ -13,10 +13,8 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
-from tests.stages.test_train import FAST, project
 from token_approx.lifecycle.export import sha256
 from token_approx.stages import evaluate
-from token_approx.text.features import shipped_table
 
 COEFS = ROOT / "output/model_coefs.json"
 RECORDS = ROOT / "output/records.jsonl"
@@ -192,64 +190,3 @@ def test_bad_input_is_one_line(
     assert message in printed.err
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
-
-
-def write_log(path: Path, words: list[str], level: float, seed: int) -> None:
-    """Write a log of 60 requests, counted as so many times what o200k_base's table estimates."""
-    table = shipped_table("o200k_base")
-    random = np.random.default_rng(seed)
-    with path.open("w", encoding="utf-8") as file:
-        for _ in range(60):
-            text = " ".join(random.choice(words, random.integers(20, 200)))
-            usage = {"input_tokens": round(level * table.tokens(text))}
-            row = {"messages": [{"role": "user", "content": text}], "usage": usage}
-            file.write(json.dumps(row) + "\n")
-
-
-@pytest.mark.slow
-def test_from_a_usage_log_to_a_new_model(tmp_path: Path) -> None:
-    """The README's watch: log, label, evaluate; past the limit, train; then the same check passes."""
-    words = [f"{'x' * (1 + number % 9)}{number}" for number in range(300)]
-
-    def step(stage: str, *arguments: str) -> None:
-        done = project(tmp_path, sys.executable, "-m", f"token_approx.stages.{stage}", *arguments)
-        assert done.returncode == 0, done.stderr
-
-    def label(log: str, level: float) -> None:
-        path = tmp_path / f"{log}.jsonl"
-        write_log(path, words, level, seed=len(log))
-        step("prepare", f"source={path}", "split_rule=whole", "clean=false")
-        step("label", "counter=usage_log", "model=provider-1", f"out={log}.jsonl", f"counter.path={path}")
-
-    def train(log: str) -> None:
-        step(
-            "train", "dataset=custom", f"records={log}.jsonl", "features=ngram_o200k_base",
-            "models=ols_origin",
-            "output=calibrated", *FAST.split(),
-        )  # fmt: skip
-
-    def check(log: str) -> tuple[int, str]:
-        done = project(
-            tmp_path, "mlflow", "run", ".", "--env-manager", "local", "--experiment-name", "token-approx",
-            "-e", "evaluate", "-P", "model=models:/token-approx-provider-1@champion",
-            "-P", f"records={log}.jsonl", "-P", "max_mape=5",
-        )  # fmt: skip
-        return done.returncode, done.stderr
-
-    label("may", 1.0)
-    train("may")
-    code, errors = check("may")
-    assert code == 0, errors
-    label("june", 1.2)
-    code, errors = check("june")
-    assert code == 1
-    assert "over max_mape=5: token-approx-provider-1/1 no longer holds for june.jsonl" in errors
-    train("june")
-    code, errors = check("june")
-    assert code == 0, errors
-    runs = MlflowClient().search_runs(["1"], "attributes.run_name LIKE 'evaluate%'")
-    assert {(run.info.run_name, run.info.status) for run in runs} == {
-        ("evaluate · token-approx-provider-1/1 on may.jsonl", "FINISHED"),
-        ("evaluate · token-approx-provider-1/1 on june.jsonl", "FAILED"),
-        ("evaluate · token-approx-provider-1/2 on june.jsonl", "FINISHED"),
-    }

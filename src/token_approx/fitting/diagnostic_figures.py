@@ -85,7 +85,8 @@ def stability_figure(stability: pd.DataFrame, name: str) -> Figure:
     )
     axes.plot(shown["fitted"] * scale, places, "D", color=ORANGE, label="fitted")
     labels = [
-        f"{literal(row.term)} = {row.fitted:,.4g}\n{row.low:,.4g} to {row.high:,.4g}, same sign {row.same_sign:.1%}"
+        f"{literal(row.term)} = {row.fitted:,.4g}\n"
+        f"{row.low:,.4g} to {row.high:,.4g}, same sign {row.same_sign:.1%}"
         for row in shown.itertuples()
     ]
     axes.set_yticks(places, labels)

@@ -50,7 +50,7 @@ def candidate_figure(tokens: Floats, estimates: Floats, sources: Names, name: st
 
 
 def literal(name: object) -> str:
-    """Return a name as matplotlib draws it letter by letter: no `$` starts a formula, no `_` hides a label."""
+    """Return a name that matplotlib draws as it is: no `$` starts a formula, no `_` hides a label."""
     text = str(name).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 

@@ -96,8 +96,9 @@ def select(
         champion, note = baseline, "no candidate is clearly better than least squares on bytes"
     passed = sorted((e for e in evaluations if rule.error(e) < rule.error(champion)), key=rule.error)
     simpler = note or f"no better than the simpler champion by more than the {rule.tolerance}"
-    reasons = {True: MARK, False: simpler}
-    over = tuple((e, reasons[rule.sane and e.candidate.name in bad]) for e in passed)
+    # Where none makes sense, that is not what sets the champion apart.
+    barred = bad if rule.sane and sane else set()
+    over = tuple((e, MARK if e.candidate.name in barred else simpler) for e in passed)
     return Selection(champion, over, gain, note)
 
 
