@@ -10,30 +10,25 @@ import os
 import re
 import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bpe_openai
 import pandas as pd
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.conftest import ROOT, write_records
+from tests.lifecycle.serving import s3_store, serving
 from tests.postgres import ROLE, Postgres
 from token_approx.estimator import Estimator
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = shutil.which("bash") or "bash"
-CHAMPION = "models:/token-approx-claude-3-7-sonnet-latest@champion"
 FAST = "cross_validation.repeats=1 learning_curve.sizes=2 bootstrap.resamples=50 candidate_figures=1"
 FEATURES = "bytes,ngram_claude_2,ngram_o200k_base"
 # What a command that takes minutes is told besides, to take seconds.
@@ -96,7 +91,7 @@ class Walk:
     folder: Path
     environment: dict[str, str]
     placeholders: dict[str, str]
-    servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    servers: ExitStack = field(default_factory=ExitStack)
     drifted: list[Command] = field(default_factory=list)
 
     def run(self, command: Command) -> None:
@@ -135,38 +130,11 @@ class Walk:
         )  # fmt: skip
 
     def _serve(self, line: str, page: str) -> None:
-        port = self.placeholders[":5000"] if "mlflow server" in line else f":{line.rsplit(maxsplit=1)[-1]}"
-        if "--port" not in line:
-            line += f" --host 127.0.0.1 --port {port[1:]}"
-        log = self.folder / "server.log"
-        with log.open("ab") as output:
-            self.servers.append(
-                subprocess.Popen(
-                    shlex.split(line), cwd=self.folder, env=self.environment,
-                    stdout=output, stderr=output, start_new_session=True,
-                )
-            )  # fmt: skip
-        deadline = time.monotonic() + 120
-        while not answers(f"http://127.0.0.1{port}{page}"):
-            assert self.servers[-1].poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-
-    def end_servers(self) -> None:
-        """End what the section's commands left running."""
-        while self.servers:
-            server = self.servers.pop()
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
-
-
-def answers(address: str) -> bool:
-    """Say whether a page is there."""
-    try:
-        urllib.request.urlopen(address, timeout=5).close()  # noqa: S310 - the loopback
-    except urllib.error.URLError:
-        return False
-    return True
+        # It listens where the test says; what the README calls its address leads there.
+        line, shown = re.sub(r" --port (\d+)", "", line), re.search(r" --port (\d+)", line)
+        server = serving(shlex.split(line), self.folder, self.environment, page)
+        address = self.servers.enter_context(server)
+        self.placeholders[f"http://127.0.0.1:{shown[1]}" if shown else "http://host:5000"] = address
 
 
 def shorter(line: str) -> str:
@@ -185,32 +153,16 @@ def shorter(line: str) -> str:
     return line + more
 
 
-def free_port() -> str:
-    """Return the number of a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def walk(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     """Copy the project, start what a team would have, and run the main job once."""
     folder = tmp_path_factory.mktemp("walk") / "token-approx"
     own = shutil.ignore_patterns(".*", "mlruns", "mlflow.db*", "optuna.db*", "build", "__pycache__")
     shutil.copytree(ROOT, folder, ignore=own)
-    store = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    store.start()
-    host, port = store.get_host_and_port()
-    made_bucket = urllib.request.Request(f"http://{host}:{port}/bucket", method="PUT")
-    urllib.request.urlopen(made_bucket, timeout=30).close()  # noqa: S310
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {
         "PATH": programs,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_S3_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
         # What createdb asks for.
         "PGHOST": "127.0.0.1",
         "PGPORT": str(postgres.port),
@@ -220,19 +172,12 @@ def walk(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     placeholders = {
         "user:password@host/": f"{ROLE}:any@127.0.0.1:{postgres.port}/",
         "user@host/": f"{ROLE}@127.0.0.1:{postgres.port}/",
-        "http://host:5000": "http://127.0.0.1:5000",
-        ":5000": f":{free_port()}",
-        "5001": free_port(),
-        "<URI>": CHAMPION,
     }
-    postgres.url("studies")
-    made = Walk(folder, environment, placeholders)
-    try:
-        made.run(MAIN_JOB)
-        yield made
-    finally:
-        made.end_servers()
-        store.stop()
+    with s3_store("bucket") as store:
+        walk = Walk(folder, environment | store, placeholders)
+        with walk.servers:
+            walk.run(MAIN_JOB)
+            yield walk
 
 
 def of_the_champion(walk: Walk) -> None:
@@ -286,7 +231,7 @@ def test_section(heading: str, walk: Walk) -> None:
             if line and not any(part in line for part in ELSEWHERE):
                 walk.run(replace(command, line=line))
     finally:
-        walk.end_servers()
+        walk.servers.close()
         walk.environment.clear()
         walk.environment.update(before)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from moto.server import ThreadedMotoServer
+
 UP_SECONDS = 120
 
 
@@ -39,6 +41,26 @@ def serving(command: Sequence[str], folder: Path, environment: Mapping[str, str]
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
+
+
+@contextmanager
+def s3_store(bucket: str) -> Iterator[dict[str, str]]:
+    """Start an S3-compatible store with one empty bucket, and yield the environment that leads to it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    make = urllib.request.Request(f"{address}/{bucket}", method="PUT")  # noqa: S310 - the loopback
+    urllib.request.urlopen(make, timeout=30).close()  # noqa: S310
+    try:
+        yield {
+            "MLFLOW_S3_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+    finally:
+        server.stop()
 
 
 def _answers(address: str) -> bool:

@@ -175,6 +175,9 @@ def test_a_champion_that_makes_no_sense_on_short_texts_is_told(found: Found, *, 
     text = Parsed(replace(found, compared=replace(found.compared, flags=flags)).page()).text
     assert ("and makes sense far below the sizes it was fitted on." in text) == sane
     assert ("it makes no sense (see the known gaps)." in text) != sane
+    assert not re.search(r"[a-z]\.[A-Z]|\)\.[A-Z]", text.partition("Leaderboard")[2][:600]), (
+        "a space is missing"
+    )
     assert ("-9 tokens for an empty text" in text) != sane
 
 

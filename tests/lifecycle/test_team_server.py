@@ -11,10 +11,9 @@ import boto3
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
-from moto.server import ThreadedMotoServer
 
 from tests.conftest import ROOT
-from tests.lifecycle.serving import serving
+from tests.lifecycle.serving import s3_store, serving
 from tests.postgres import Postgres
 from token_approx.estimator import Estimator
 from token_approx.lifecycle.export import COEFS
@@ -28,18 +27,8 @@ NAME = "token-approx-made-up"
 @pytest.fixture
 def store() -> Iterator[dict[str, str]]:
     """Return the environment in which a server finds an S3-compatible store with one empty bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment = {
-        "MLFLOW_S3_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    bucket(environment).create()
-    yield environment
-    server.stop()
+    with s3_store(BUCKET) as environment:
+        yield environment
 
 
 def bucket(environment: dict[str, str]) -> "boto3.resources.base.ServiceResource":
