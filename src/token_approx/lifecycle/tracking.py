@@ -29,7 +29,8 @@ LONGEST_PARAM = 6000
 def parent_run(experiment: str, name: str) -> Iterator[Run]:
     """Adopt the run that `mlflow run` made, or start one in the experiment; it fails if the block raises."""
     if "MLFLOW_RUN_ID" not in os.environ:
-        mlflow.set_experiment(experiment)
+        # Where another process makes it at the same moment, MLflow returns it, but does not choose it.
+        mlflow.set_experiment(experiment_id=mlflow.set_experiment(experiment).experiment_id)
     with mlflow.start_run() as run:
         mlflow.set_tag(MLFLOW_RUN_NAME, name)
         yield run
