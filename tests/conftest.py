@@ -26,6 +26,8 @@ from token_approx.lifecycle.registry import create_version, log_text_model, regi
 pytest_plugins = ["tests.postgres"]
 
 ROOT = Path(__file__).parents[1]
+# What makes a main job take seconds.
+FAST = "cross_validation.repeats=1 learning_curve.sizes=2 bootstrap.resamples=50 candidate_figures=1"
 O200K = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 
 

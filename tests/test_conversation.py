@@ -29,6 +29,7 @@ def test_messages_are_the_sum_of_their_texts() -> None:
     texts = ["Be brief.", "Name the moons\nof Mars.", ""]
     parts = [{"type": "text", "text": part} for part in texts[1].split("\n")]
     total = NGRAM.messages([{"role": "system", "content": texts[0]}, user(parts), user("")], framing=5)
+    assert "Line(" not in repr(total), "a person reads tokens, not the lines of the bounds"
     sums = [NGRAM.linear_sum(NGRAM.features(text)) for text in texts]
     assert total.linear_sums == sums
     assert total.tokens == round(sum(sums)) + 15

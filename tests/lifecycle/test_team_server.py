@@ -12,7 +12,7 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
-from tests.conftest import ROOT
+from tests.conftest import FAST, ROOT
 from tests.lifecycle.serving import s3_store, serving
 from tests.postgres import Postgres
 from token_approx.estimator import Estimator
@@ -20,7 +20,6 @@ from token_approx.lifecycle.export import COEFS
 from token_approx.lifecycle.pull import pull
 
 BUCKET = "token-approx"
-FAST = "cross_validation.repeats=1 learning_curve.sizes=2 bootstrap.resamples=50 candidate_figures=1"
 NAME = "token-approx-made-up"
 
 
