@@ -23,7 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from token_approx.errors import InputError
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
+# A checkout's, beside src; else the copy in the installed package.
+CHECKOUT, INSTALLED = (Path(__file__).resolve().parents[up] / "conf" for up in (3, 1))
+CONF = CHECKOUT if (CHECKOUT / "train.yaml").is_file() else INSTALLED
 LISTS = ("features", "estimator")
 # Lists of paths: always a list, each path quoted.
 PATH_LISTS = ("documents", "text")
