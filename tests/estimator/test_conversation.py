@@ -147,7 +147,7 @@ def test_the_bound_of_a_sum_holds(name: str, column: str) -> None:
 
     The bound that the total would have as one text does not hold for them as often: hence the sum.
     """
-    dataset = read_corpus(f"corpus-{name}", str(ROOT / "output/records/corpus.parquet"), column)
+    dataset = read_corpus("corpus", str(ROOT / "output/records/corpus.parquet"), column)
     _, test = by_group(dataset, 0.2, 42)
     model = Estimator.default(name)
     tokens = dataset.tokens[test]

@@ -92,7 +92,8 @@ def read_dataset(
 def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     """Read a table of measured documents: features, and counts under several tokenizers.
 
-    `tokens` names the column of counts. A document's source is its corpus and group, its category
+    `tokens` names the column of counts, and with it the reference model; the dataset is called after both. A
+    document's source is its corpus and group, its category
     `<corpus> <category>`.
 
     Raises:
@@ -107,8 +108,8 @@ def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     if missing:
         raise InputError(f"{path}: has no column {missing[0]!r}: measure the corpora again")
     return Dataset(
-        name=name,
-        reference_model=name.removeprefix("corpus-"),
+        name=f"{name}-{tokens}",
+        reference_model=tokens,
         path=Path(path),
         ids=tuple(frame["id"]),
         features=frame[[column for column in frame if column in FEATURES]].astype(np.float64),
