@@ -11,7 +11,7 @@ def main() -> int:
 
         return run()
     except KeyboardInterrupt:
-        return 130
+        return 130  # as exit_codes has it, whose import may be what was interrupted
 
 
 if __name__ == "__main__":

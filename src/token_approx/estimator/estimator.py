@@ -60,7 +60,8 @@ class Estimator(LinearModel):
 
         Raises:
             InputError: a file cannot be read, lacks a coefficient, or is not the one that was named; a model
-                cannot be downloaded, or MLflow is not installed.
+                cannot be downloaded.
+            MissingExtraError, StoreError: MLflow is not installed, or its registry cannot be reached.
         """
         if isinstance(source, str) and source.startswith(("models:/", "runs:/")):
             from .shipped import downloaded  # noqa: PLC0415 - MLflow takes seconds to import
