@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from token_approx.estimator import Estimator
-from token_approx.lifecycle.export import sha256
+from token_approx.estimator.estimator import Estimator
+from token_approx.lifecycle.contract import sha256
 from token_approx.lifecycle.golden import FILE, golden_vectors, write_golden_vectors
 from token_approx.lifecycle.golden_texts import GoldenText, golden_texts
 from token_approx.text.features import shipped_table

@@ -23,7 +23,7 @@ from token_approx.labelling.label import MINIMAL_MESSAGE, label, skipped_path
 from token_approx.labelling.pace import Pace
 from token_approx.labelling.progress import Progress
 from token_approx.labelling.records import Record, read_records, record_line
-from token_approx.labelling.samples import Sample
+from token_approx.preparing.samples import Sample
 from token_approx.text.features import BASIC, FEATURES
 
 MakeCounter = Callable[..., Counter]

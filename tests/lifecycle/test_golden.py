@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.text.test_counts import WHITE_SPACE as CONTRACT_S_WHITE_SPACE
-from token_approx.estimator import Estimator
+from token_approx.estimator.estimator import Estimator
 from token_approx.lifecycle.golden import FILE, schema_text, write_golden_vectors
 from token_approx.lifecycle.golden_texts import MEGABYTE, NOT_WHITE_SPACE, WHITE_SPACE, golden_texts
 

@@ -25,8 +25,8 @@ from mlflow.tracking import MlflowClient
 from tests.conftest import ROOT
 from tests.lifecycle.serving import serving
 from token_approx.errors import InputError
-from token_approx.estimator import Estimator
-from token_approx.lifecycle.export import COEFS
+from token_approx.estimator.estimator import Estimator
+from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
 from token_approx.lifecycle.registry import CARD, create_version, log_text_model
 

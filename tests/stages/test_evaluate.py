@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
-from token_approx.lifecycle.export import sha256
+from token_approx.lifecycle.contract import sha256
 from token_approx.stages import evaluate
 
 COEFS = ROOT / "output/model_coefs.json"

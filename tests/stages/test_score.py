@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from tests.stages.test_train import project
 from token_approx.errors import InputError
-from token_approx.lifecycle import spark
-from token_approx.lifecycle.scoring_input import open_texts
+from token_approx.scoring import spark
+from token_approx.scoring.parquet_input import open_texts
 from token_approx.stages import score
 
 Register = Callable[[Mapping[str, Any]], str]

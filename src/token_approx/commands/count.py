@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from token_approx.bound_lines import at_level
 from token_approx.commands import exit_codes, report
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
 from token_approx.commands.texts import Reading, notice, pieces
-from token_approx.domain import out_of_domain
-from token_approx.estimator import Estimator
+from token_approx.estimator.bounds import at_level
+from token_approx.estimator.domain import out_of_domain
+from token_approx.estimator.estimator import Estimator
 from token_approx.text.streaming import TextStream
 
 EXAMPLES = """\b

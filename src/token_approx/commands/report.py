@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from token_approx.total import Decision
+from token_approx.estimator.total import Decision
 
 
 @dataclass(frozen=True)

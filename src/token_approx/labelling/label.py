@@ -11,10 +11,10 @@ from token_approx.errors import InputError
 from token_approx.labelling.attempts import Attempts
 from token_approx.labelling.counters.protocol import AS_LOGGED, ONE_USER_MESSAGE, Counter, Refused, Transient
 from token_approx.labelling.journal import Journal
-from token_approx.labelling.json_lines import parse_object, validate
 from token_approx.labelling.progress import Progress, Settings, Skipped
 from token_approx.labelling.records import Record, parse_records, record_line, write_records
-from token_approx.labelling.samples import Sample
+from token_approx.preparing.json_lines import parse_object, validate
+from token_approx.preparing.samples import Sample
 from token_approx.text.features import features
 
 # One token in every vocabulary we know, so that the rest of its count is what frames a message.

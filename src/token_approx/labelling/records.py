@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from token_approx.errors import InputError
-from token_approx.labelling.json_lines import parse_object, read_bytes, refuse, validate, write_lines
+from token_approx.preparing.json_lines import parse_object, read_bytes, refuse, validate, write_lines
 
 FeatureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FeatureValue = Annotated[float, Field(allow_inf_nan=False)]

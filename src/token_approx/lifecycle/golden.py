@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from token_approx.estimator import BASIC, Estimator, Line, rounded
+from token_approx.estimator.estimator import BASIC, Estimator, Line, rounded
 from token_approx.files import write_whole
 from token_approx.lifecycle.golden_texts import GoldenText, golden_texts
 from token_approx.text.counts import count, encode

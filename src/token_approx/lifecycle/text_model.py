@@ -23,7 +23,7 @@ class TextModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the coefficients and tables once."""
-        module = importlib.import_module(f"{context.model_config['package']}.estimator")
+        module = importlib.import_module(context.model_config["package"])
         self.estimator = module.Estimator.load(context.artifacts["model_coefs"])
 
     def predict(

@@ -12,12 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from token_approx.errors import InputError
 from token_approx.fitting.bounds import Bound
 from token_approx.fitting.dataset import Dataset, Floats, read_dataset
-from token_approx.fitting.evaluation import MODEL, Assessment, assess
-from token_approx.fitting.figures import png
 from token_approx.lifecycle import tracking
-from token_approx.lifecycle.export import sha256
+from token_approx.lifecycle.contract import sha256
 from token_approx.lifecycle.loading import LoadedModel, load_model
-from token_approx.peers import BASELINES
+from token_approx.reporting.evaluation import MODEL, Assessment, assess
+from token_approx.reporting.figures import png
+from token_approx.reporting.peers import BASELINES
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 
@@ -30,20 +30,20 @@ def evaluate(config: DictConfig) -> None:
     """Measure the model on the records that the configuration names."""
     check_numbers(config, LEAST)
     limits = _limits(config)
-    if not config.model_uri:
+    if not config.model:
         raise InputError("evaluate needs a model: give model=models:/<name>@champion, or a model_coefs.json")
     if not config.records:
         raise InputError("evaluate needs records: give records=<path> (-P records=<path>)")
     path = Path(config.records)
     dataset = read_dataset(path.name, config.records, config.sources, config.langs)
-    model = load_model(config.model_uri)
+    model = load_model(config.model)
     features = {name: dataset.features[name].to_numpy(np.float64) for name in dataset.names}
     sums = _linear_sums(dataset, features, model)
     in_scope = model.estimator.in_scope(features)
     records_sha256 = sha256(path)
     _tell_differences(dataset, records_sha256, model)
     with tracking.parent_run(config.experiment, f"evaluate · {model.name} on {path.name}") as run:
-        parameters = {"model": config.model_uri, "records": config.records, **limits}
+        parameters = {"model": config.model, "records": config.records, **limits}
         tracking.log_configuration(run, parameters, OmegaConf.to_yaml(config))
         bounds = [Bound(*astuple(line)) for line in model.estimator.upper]
         assessment = assess(dataset, sums, bounds, in_scope, config.bootstrap.resamples, config.seed)
