@@ -34,10 +34,9 @@ def test_the_script_is_installed() -> None:
     assert done.stdout == f"{__version__} ({kernel.name()} kernel)\n"
 
 
-def test_an_unknown_kernel_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_kernel_is_refused(run: Run) -> None:
     """A kernel that there is not, named by the environment, is one line that says which there are."""
-    monkeypatch.setenv(kernel.VARIABLE, "rust")
-    done = run("--version")
+    done = run("--version", env={**os.environ, kernel.VARIABLE: "rust"})
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"error: TOKEN_APPROX_KERNEL=rust: is not a kernel: give native or numpy\n"
 
