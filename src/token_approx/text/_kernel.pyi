@@ -1,4 +1,5 @@
 from collections.abc import Buffer
+from typing import Self
 
 class Plan:
     def __new__(
@@ -8,7 +9,7 @@ class Plan:
         fold: bytes,
         seen_pairs: bytes | None = None,
         seen_threes: bytes | None = None,
-    ) -> Plan: ...
+    ) -> Self: ...
     def score(self, text: str | bytes, context: bytes, /) -> int: ...
     def cumulative(self, text: str | bytes, context: bytes, sums: Buffer, /) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Which kernel runs over a text's bytes: the native one where it was built, else numpy. Both give the same integers."""
+"""Which kernel reads a text: the native one where it was built, else numpy. Both give the same integers."""
 
 import os
 from types import ModuleType
@@ -26,8 +26,8 @@ def chosen(wanted: str) -> ModuleType | None:
     except ImportError as error:
         if wanted:
             raise InputError(
-                f"{VARIABLE}=native: the native kernel was not built ({error}): install a C compiler and then "
-                "token-approx anew, or give numpy"
+                f"{VARIABLE}=native: the native kernel was not built ({error}): install a C compiler, then "
+                "token-approx again, or give numpy"
             ) from error
         return None
     return _kernel

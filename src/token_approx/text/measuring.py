@@ -26,8 +26,8 @@ _PAIR, _THREE = np.uint32(2**16 - 1), np.uint32(2**24 - 1)
 class Measure(NamedTuple):
     """What is known of a text: its counts, its cost in a table's units, and its places of unseen n-grams.
 
-    `unseen_pairs` is the number of bytes that end a pair which was not seen, `unseen_threes` of those that end
-    three bytes whose hash was not seen. Bytes before the text are line feeds, as they are for its cost.
+    `unseen_pairs` is the number of bytes that end a pair which was not seen, `unseen_threes` of those that
+    end three bytes whose hash was not seen. Bytes before the text are line feeds, as they are for its cost.
     """
 
     bytes: int
@@ -40,7 +40,7 @@ class Measure(NamedTuple):
 
 
 class Measures(NamedTuple):
-    """What is known of several texts: `counts` by name and the others as in `Measure`, each of shape (texts,)."""
+    """What is known of texts: `counts` by name, the others as in `Measure`, each of shape (texts,)."""
 
     counts: dict[str, npt.NDArray[np.float64]]
     units: Integers

@@ -79,7 +79,7 @@ def build_planes(
 
 
 def keys_of(folded: bytes, start: int, size: int) -> npt.NDArray[np.uint32]:
-    """Return the last four bytes up to each of `size` bytes from `start`, given BEFORE bytes ahead of the text."""
+    """Return the last four bytes up to each of `size` bytes from `start`; `folded` has BEFORE more ahead."""
     return np.ndarray((size,), ">u4", folded, start, (1,)).astype(np.uint32)
 
 

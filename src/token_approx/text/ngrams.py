@@ -117,7 +117,7 @@ class NgramTable:
         write_whole(Path(path), raw)
         return hashlib.sha256(raw).hexdigest()
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """Tokens per unit of cost: 2**-unit_exponent."""
         return 2.0**-self.unit_exponent

@@ -59,9 +59,11 @@ def prefixes(
             names = ("bytes", "runes", "words", "lines")
             features = dict(zip(names, found.astype(np.float64), strict=True))
         for name, table in tables.items():
-            costs = table.cumulative(block, before) + units[name]
+            costs = table.cumulative(block, before)
+            if units[name]:
+                costs += units[name]
             units[name] = int(costs[-1])
-            features[name] = costs.astype(np.float64) * table.unit
+            features[name] = costs * table.unit
         yield Block(begin, whole(data, start, begin, end), features)
         begin, size = end, min(2 * size, BLOCK)
 
