@@ -1,7 +1,8 @@
 """Write requirements.lock, the exact versions that everything is tested with, and conda.yaml from it.
 
-`uv` finds the versions within pyproject.toml's ranges, and keeps those that are in the lock unless `--upgrade`
-is given. conda.yaml, which `mlflow run .` builds its environment from, has those of all extras but `test`.
+`uv` finds the versions within pyproject.toml's ranges, and keeps those that are in the lock unless it is
+called with `--upgrade`. conda.yaml, which `mlflow run .` builds its environment from, has those of all extras
+but `test`.
 
 Usage: python .ci/lock.py [--upgrade]     (with uv: pip install uv)
        python .ci/lock.py --conda         (conda.yaml alone, from the lock as it is)
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
 # A line of the lock: what is pinned, and after "# via" what needs it.
 PIN = re.compile(r"(?P<name>[a-z0-9.-]+)==(?P<rest>.*?)\s*# via (?P<via>.*)")
-COMPILE = ["uv", "pip", "compile", "pyproject.toml", "--extra", "test", "--universal", "--quiet", "--no-header"]
+COMPILE = ["uv", "pip", "compile", "pyproject.toml", "--extra", "test", "--annotation-style", "line"]
 HEAD = """\
 # Written by .ci/lock.py from requirements.lock; the pins of all extras but `test`.
 name: token-approx
@@ -40,8 +41,7 @@ def project() -> dict[str, Any]:
 def name_of(requirement: str) -> str:
     """Return the normalised name of the distribution that a requirement names."""
     found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    assert found, requirement
-    return re.sub(r"[-_.]+", "-", found.group()).lower()
+    return re.sub(r"[-_.]+", "-", found.group() if found else requirement).lower()
 
 
 def least_python(content: dict[str, Any]) -> str:
@@ -52,7 +52,8 @@ def least_python(content: dict[str, Any]) -> str:
 def conda_yaml(content: dict[str, Any], lock: str) -> str:
     """Return the text of conda.yaml for a project and its lock."""
     extras = content["optional-dependencies"]
-    direct = [*content["dependencies"], *(entry for name in extras if name != "test" for entry in extras[name])]
+    direct = [*content["dependencies"]]
+    direct += [entry for name, entries in extras.items() if name != "test" for entry in entries]
     pins = [found for line in lock.splitlines() if (found := PIN.fullmatch(line))]
     needed = closure(map(name_of, direct), pins)
     lines = (f"{pin['name']}=={pin['rest']}" for pin in pins if pin["name"] in needed)
@@ -74,8 +75,8 @@ def main() -> None:
     """Write the files."""
     content = project()
     if "--conda" not in sys.argv:
-        python = ["--python-version", least_python(content), "--annotation-style", "line"]
-        command = [*COMPILE, *python, *sys.argv[1:], "--output-file", str(LOCK)]
+        portable = ["--universal", "--python-version", least_python(content), "--quiet", "--no-header"]
+        command = [*COMPILE, *portable, *sys.argv[1:], "--output-file", str(LOCK)]
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
     (ROOT / "conda.yaml").write_text(conda_yaml(content, LOCK.read_text()))
 

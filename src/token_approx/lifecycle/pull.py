@@ -9,6 +9,7 @@ import jsonschema
 from mlflow.exceptions import MlflowException
 
 from token_approx.errors import InputError, StoreError, TokenApproxError
+from token_approx.estimator.coefs_file import read_coefs
 from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_together
 from token_approx.lifecycle.contract import COEFS, schema_text
@@ -32,7 +33,7 @@ def pull(uri: str, out: Path) -> list[Path]:
         except (MlflowException, OSError) as error:
             raise unavailable(uri, "downloaded", error) from error
         coefs = _checked(uri, files / COEFS)
-        Estimator.load(files / COEFS)  # reads every table, and checks its SHA-256
+        Estimator(**read_coefs(files / COEFS, files))  # reads every table, and checks its SHA-256
         names = [str(entry["file"]) for entry in coefs["tables"].values()]
         contents = {name: (files / name).read_bytes() for name in [*names, COEFS]}
     try:

@@ -1,16 +1,24 @@
-"""What the stages need that a plain installation does not bring, told in one line before anything is imported."""
+"""What the stages need and a plain installation does not bring, said in one line if it is missing."""
 
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 
+from token_approx import exit_codes
+from token_approx.errors import MissingExtraError
+
 # Module -> distribution, in the order in which they are missed. MLflow brings what `train` has besides.
-SCORE = {"hydra": "hydra-core", "mlflow": "mlflow", "pandas": "pandas", "sklearn": "mlflow", "pyarrow": "pyarrow"}
+SCORE = {
+    "hydra": "hydra-core",
+    "mlflow": "mlflow",
+    "pandas": "pandas",
+    "sklearn": "mlflow",
+    "pyarrow": "pyarrow",
+}
 MODULES: Mapping[str, Mapping[str, str]] = {
     "score": SCORE,
     "train": SCORE | {"sklearn": "scikit-learn", "optuna": "optuna", "tenacity": "tenacity"},
 }
-MISSING = 4
 
 
 def end_without(extra: str, but: Mapping[str, str]) -> None:
@@ -27,7 +35,5 @@ def end_without(extra: str, but: Mapping[str, str]) -> None:
     needed = but.get(stage, extra)
     for name, distribution in MODULES[needed].items():
         if find_spec(name) is None:
-            sys.stderr.write(
-                f"error: the stage {stage} needs {distribution}: pip install 'token-approx[{needed}]'\n"
-            )
-            sys.exit(MISSING)
+            error = f"the stage {stage} needs {distribution}: pip install 'token-approx[{needed}]'"
+            sys.exit(exit_codes.end(MissingExtraError(error)))

@@ -152,7 +152,6 @@ def _register(
 def _write(output: Path, files: Mapping[str, bytes], coefs: dict[str, Any]) -> None:
     for name, data in files.items():
         write_whole(output / name, data)
-    write_whole(output / contract.SCHEMA_FILE, contract.schema_text().encode())
     for table in contract.tables_of(coefs["feature_set"]).values():
         write_whole(output / table.name, table.read_bytes())
     contract.write_json(output / contract.COEFS, coefs)
