@@ -16,11 +16,11 @@ from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator, rounded
 from token_approx.fitting.candidates import Model
 from token_approx.fitting.comparison import Comparison, compare
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.search import Grid
-from token_approx.fitting.selection import Rule
+from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 from token_approx.lifecycle.contract import schema_text, write_json
 from token_approx.lifecycle.export import model_coefs
@@ -34,7 +34,9 @@ PROVENANCE = {
     "git_commit": None,
     "time": "2026-01-01T00:00:00+00:00",
 }
-SETTINGS = Settings(grouped=False, folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1)
+SETTINGS = ComparisonSettings(
+    grouped=False, folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1
+)
 FEATURES = ["bytes", "words", "lines"]
 
 
@@ -54,7 +56,7 @@ def compared(make_records: Callable[..., Path], ols: Model) -> Comparison:
         {"ols": ols},
         Grid(workers=1),
         SETTINGS,
-        Rule(["ols"]),
+        SelectionRule(["ols"]),
     )
 
 
