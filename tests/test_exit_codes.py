@@ -91,9 +91,10 @@ def test_a_fault_of_a_command_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An exception that nobody expected is one line with its kind and code 70; --traceback shows the rest."""
-    from token_approx.commands import options, run  # noqa: PLC0415 - beside the processes above
+    from token_approx.commands import run  # noqa: PLC0415 - beside the processes above
+    from token_approx.estimator.estimator import Estimator  # noqa: PLC0415
 
-    monkeypatch.setattr(options.Estimator, "default", {}.__getitem__)
+    monkeypatch.setattr(Estimator, "default", {}.__getitem__)
     monkeypatch.delenv(exit_codes.TRACEBACK, raising=False)
     monkeypatch.setattr(sys, "argv", ["token-approx", "count", "none"])
     assert run.run() == exit_codes.UNEXPECTED

@@ -113,7 +113,7 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
         assert vector["linear_sum"] == estimator.linear_sum(vector["features"])
     answer = model.predict(texts)
     assert answer["input_tokens"].tolist() == [estimator.estimate(text) for text in texts]
-    assert answer["in_scope"].tolist() == [not estimator.out_of_scope(text) for text in texts]
+    assert answer["in_domain"].tolist() == [not estimator.out_of_domain(text) for text in texts]
     local = mlflow.artifacts.download_artifacts(f"models:/{client.search_registered_models()[0].name}/1")
     kept = {path.suffix for path in Path(local).rglob("*")}
     assert not kept & {".pkl", ".pickle", ".joblib"}

@@ -7,6 +7,9 @@ import typer
 
 from token_approx import __version__, exit_codes
 from token_approx.commands import compare, count, pull, split, truncate
+from token_approx.text import kernel
+
+VERSION = "Print the version, and whether the native kernel or numpy reads the texts."
 
 app = typer.Typer(
     name="token-approx",
@@ -27,7 +30,7 @@ app.command(epilog=pull.EXAMPLES)(pull.pull)
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
-        typer.echo(__version__)
+        typer.echo(f"{__version__} ({kernel.name()} kernel)")
         raise typer.Exit
 
 
@@ -39,7 +42,7 @@ def _show_traceback(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
 @app.callback()
 def options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help=VERSION)
     ] = False,
     __: Annotated[
         bool,

@@ -53,7 +53,7 @@ def count(
     if level is not None:
         at_level(chosen.upper, level)  # told before anything is read
     reading, counts = TextReader(), []
-    for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_scope=in_full)):
+    for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_domain=in_full)):
         counts.append(found)
         if not in_full:
             typer.echo(found.tokens)
@@ -70,8 +70,8 @@ def count(
     return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 
 
-def _count(model: Estimator, name: str, *, level: float | None, with_scope: bool) -> report.FileCount:
-    stream = TextStream(model.tables, basic=with_scope or model.weighs_counts)
+def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.FileCount:
+    stream = TextStream(model.tables, basic=with_domain or model.weighs_counts)
     for piece in pieces(name):
         stream.add(piece)
     features = stream.features()
@@ -81,5 +81,5 @@ def _count(model: Estimator, name: str, *, level: float | None, with_scope: bool
         tokens=total.tokens,
         upper_bound=None if level is None else total.upper_bound(level),
         lower_bound=None if level is None else total.lower_bound(level),
-        in_scope=not (with_scope and out_of_domain(model.domain, features)),
+        in_domain=not (with_domain and out_of_domain(model.domain, features)),
     )

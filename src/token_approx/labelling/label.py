@@ -42,7 +42,7 @@ def label(
             run.
         UnfinishedError: the provider keeps failing. What was counted until then is in the file.
     """
-    if settings.framing == "subtract" and counter.scope == AS_LOGGED:
+    if settings.framing == "subtract" and counter.counts_of == AS_LOGGED:
         raise UsageError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
     with Journal(out) as journal, Journal(skipped_path(out)) as skips:
         records = {record.id: record for record in parse_records(journal.data, out)}
@@ -93,7 +93,7 @@ class _Labelling:
         """Count the pending samples, so many requests at a time."""
         if not pending:
             return
-        if self.counter.scope == ONE_USER_MESSAGE:
+        if self.counter.counts_of == ONE_USER_MESSAGE:
             await self._try_out()
         left = iter(pending)
         workers = [asyncio.create_task(self._work(left)) for _ in range(self.settings.concurrency)]
@@ -149,7 +149,7 @@ class _Labelling:
             source=sample.source,
             category=sample.category,
             counter=self.counter.name,
-            scope=self.counter.scope,
+            counts_of=self.counter.counts_of,
             framing=self.settings.framing,
             framing_tokens=self.framing_tokens if subtract else None,
         )

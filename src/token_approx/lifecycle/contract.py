@@ -12,7 +12,7 @@ from token_approx.text.features import NGRAM, TABLES
 
 __all__ = ["COEFS", "SCHEMA_FILE", "SCHEMA_VERSION", "schema_text", "sha256", "tables_of", "write_json"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA_FILE = "model_coefs.schema.json"
 
 

@@ -1,4 +1,4 @@
-"""Texts in Parquet -> the same rows with estimated tokens, bounds and scope; what they add up to, tracked."""
+"""Texts in Parquet -> the same rows with tokens, bounds and domain; what they add up to, tracked."""
 
 import time
 from collections.abc import Mapping
@@ -132,7 +132,7 @@ def _summary(whole: Mapping[str, float], engine: str, output: Path, run: Run) ->
     lines = {
         "scored": f"{whole['rows']:,.0f} rows in {pace}",
         "tokens": f"{whole['input_tokens']:,.0f}, upper bounds {whole['upper_bound']:,.0f}",
-        "scope": f"{whole['out_of_scope']:,.0f} of {whole['texts']:,.0f} texts are out of scope",
+        "domain": f"{whole['out_of_domain']:,.0f} of {whole['texts']:,.0f} texts are outside the domain",
     }
     if "cost" in whole:
         lines["cost"] = f"{whole['cost']:,.2f}, by upper bounds {whole['cost_upper_bound']:,.2f}"

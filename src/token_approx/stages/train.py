@@ -98,7 +98,9 @@ def train(config: DictConfig) -> None:
                 flags = compared.flags.get(trial.candidate.name, ()) if trial.evaluation else ()
                 tracking.log_candidate(run, trial, champion=champion, flags=flags, dataset=logged, files=own)
                 advance(len(compared.trials))
-        coefs = export.model_coefs(compared, reported, dataset.scope or config.scope, _provenance(run))
+        coefs = export.model_coefs(
+            compared, reported, dataset.counts_of or config.counts_of, _provenance(run)
+        )
         decision = None
         with _timed(seconds, "register"):
             unknown = [name for name in coefs["feature_set"] if name not in FEATURES]
