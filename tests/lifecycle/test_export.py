@@ -130,10 +130,13 @@ def test_an_export_of_the_original_loads(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "cannot be read"),
-        ("{", "is no model_coefs.json"),
-        ("[]", "is no model_coefs.json"),
-        ('{"feature_set": ["bytes"]}', "field 'w_bytes' is missing"),
-        ('{"feature_set": ["bytes"], "w_bytes": "x", "model": "m", "w0": 0}', "is no model_coefs.json"),
+        ("{", "is not a valid model_coefs.json"),
+        ("[]", "is not a valid model_coefs.json"),
+        ('{"model": "m", "feature_set": ["bytes"]}', "field 'w_bytes' is missing"),
+        (
+            '{"feature_set": ["bytes"], "w_bytes": "x", "model": "m", "w0": 0}',
+            "is not a valid model_coefs.json",
+        ),
     ],
 )
 def test_bad_coefficient_files(tmp_path: Path, content: str | None, message: str) -> None:
