@@ -102,7 +102,7 @@ def test_a_folder_is_its_model_coefs(path: Path) -> None:
     """A folder stands for the model_coefs.json in it, and a file may lack `counts_of`."""
     assert Estimator.load(path.parent).estimate(TEXT) == Estimator.load(str(path)).estimate(TEXT)
     assert Estimator.load(path).counts_of is None
-    with pytest.raises(InputError, match=r"nowhere/?: cannot be read .* give a model_coefs.json"):
+    with pytest.raises(InputError, match=r"nowhere/? cannot be read .* Give the path of a model_coefs.json"):
         Estimator.load(path.parent / "nowhere")
 
 
@@ -237,3 +237,22 @@ def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:
     assert estimator.linear_sum({"emoji": 3}) == 7
     with pytest.raises(InputError, match="'emoji' cannot be computed from a text"):
         estimator.estimate("x")
+
+
+@pytest.mark.parametrize("confidence", [math.nan, math.inf, "0.95", 0, 1, None])
+def test_a_level_that_is_no_level(path: Path, confidence: Any) -> None:  # noqa: ANN401 - whatever a caller gives
+    """One error for every confidence that is not a number between 0 and 1."""
+    estimator = Estimator.load(path)
+    with pytest.raises(InputError, match="is not a level between 0 and 1"):
+        estimator.upper_bound(TEXT, confidence)
+    with pytest.raises(InputError, match="is not a level between 0 and 1"):
+        estimator.describe_many([TEXT], confidence)
+
+
+@pytest.mark.parametrize("text", ["abc", b"abc"])
+def test_a_single_text_is_not_a_list(path: Path, text: Any) -> None:  # noqa: ANN401 - whatever a caller gives
+    """A string is a sequence of its letters: it is refused where several texts are wanted."""
+    estimator = Estimator.load(path)
+    for many in (estimator.estimate_many, estimator.describe_many):
+        with pytest.raises(TypeError, match="a list of texts is needed"):
+            many(text)

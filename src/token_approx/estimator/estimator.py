@@ -82,6 +82,10 @@ class Estimator(LinearModel):
 
         return cls(**read_coefs(shipped(reference_model), TABLES))
 
+    def __hash__(self) -> int:
+        """Return a hash of the model's name and coefficients; its mappings have none."""
+        return hash((self.model, self.intercept, frozenset(self.weights.items())))
+
     def total(self, linear_sums: Sequence[float], known: float = 0) -> Total:
         """Return what texts with these estimates before rounding have together, with `known` tokens."""
         return Total(linear_sums, self.upper, self.lower, known)
@@ -190,8 +194,8 @@ class Estimator(LinearModel):
         word, or where the piece would otherwise bring nothing new.
 
         Raises:
-            InputError: a single character does not fit, `overlap` is not in 0 .. size - 1, or the model has
-                no bound of that level.
+            InputError: a single character does not fit, `overlap` is more than half of `size`, or the model
+                has no bound of that level.
         """
         return cutting.split(self, text, size, overlap, confidence)
 
@@ -200,6 +204,8 @@ class Estimator(LinearModel):
 
 
 def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:
+    if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
+        raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
     return [text if isinstance(text, bytes) else encode(text) for text in texts]
 
 
