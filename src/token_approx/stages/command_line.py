@@ -1,68 +1,33 @@
 """What the stages' mains share: Hydra with plain overrides, and one-line errors."""
 
-import difflib
 import logging
+import math
 import os
 import re
-import shlex
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import hydra
 import mlflow
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from mlflow.exceptions import MlflowException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from sqlalchemy.exc import SQLAlchemyError
 
 from token_approx.errors import InputError
+from token_approx.stages.overrides import expand
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
-LISTS = ("features", "estimator")
-# Lists of paths: always a list, each path quoted.
-PATH_LISTS = ("documents", "text")
-# Paths and names that may hold what Hydra would read as its grammar.
-QUOTED = (
-    *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "model"),
-    *("study", "storage", "search.study", "search.storage"),
-    *("input", "column", "group_by", "master"),
-    *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
-)
+# What a shell makes of a process that a signal ended: 128 and the signal's number.
+INTERRUPTED, TERMINATED = 130, 143
 
 
-def expand(arguments: Iterable[str]) -> list[str]:
-    """Return Hydra's overrides for arguments as a person or MLproject gives them.
-
-    `overrides='a=1 b=2'` becomes its parts, `features=a,b` is a list unless a multirun sweeps over it, and
-    paths are quoted.
-    """
-    arguments = list(arguments)
-    sweep = bool({"-m", "--multirun"} & set(arguments))
-    expanded: list[str] = []
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        if name == "overrides" and equals:
-            expanded += expand(shlex.split(value))
-        elif name in PATH_LISTS and equals and not value.startswith("["):
-            expanded.append(f"{name}=[{','.join(_quoted(path) for path in value.split(',') if path)}]")
-        elif name in LISTS and "," in value and not sweep and not value.startswith("["):
-            expanded.append(f"{name}=[{value}]")
-        elif name in QUOTED and equals and value[:1] not in ("'", '"'):
-            expanded.append(f"{name}={_quoted(value)}")
-        else:
-            expanded.append(f"{name}{equals}{value}")
-    return expanded
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+class TerminatedError(KeyboardInterrupt):
+    """Raised where the process is asked to end (SIGTERM), so that runs are closed as at Ctrl-C."""
 
 
 def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
@@ -78,24 +43,33 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs what it raises
     warnings.filterwarnings("ignore", module="(mlflow|hydra|sklearn|optuna|pydantic|joblib)")
-    sys.argv = [sys.argv[0], *expand(sys.argv[1:])]
+    signal.signal(signal.SIGTERM, _terminate)
 
     def guarded(config: DictConfig) -> None:
         # Ends inside of Hydra's job, which would print a line of its own on anything it sees raised.
         try:
             stage(config)
         except (InputError, HydraException, OmegaConfBaseException) as error:
-            _end(_message(config_name, error))
+            _end(_message(error))
         except (MlflowException, SQLAlchemyError, ConnectionError) as error:
             _end(_store_message(error))
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)  # noqa: T201
-            sys.exit(130)
+        except OSError as error:
+            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            _end(f"{what}: mend that, and run the same command again")
+        except KeyboardInterrupt as error:
+            stopped = isinstance(error, TerminatedError)
+            print("terminated" if stopped else "interrupted", file=sys.stderr)  # noqa: T201
+            sys.exit(TERMINATED if stopped else INTERRUPTED)
 
     try:
+        sys.argv = [sys.argv[0], *expand(CONF, config_name, sys.argv[1:])]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
-    except (HydraException, OmegaConfBaseException) as error:
-        _end(_message(config_name, error))
+    except (InputError, HydraException, OmegaConfBaseException) as error:
+        _end(_message(error))
+
+
+def _terminate(*_: object) -> None:
+    raise TerminatedError
 
 
 def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Collection[str] = ()) -> None:
@@ -112,6 +86,24 @@ def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Colle
             raise InputError(f"{key}={value}: give a {kind} of at least {smallest}")
 
 
+def optional_number(config: DictConfig, key: str, meaning: str) -> float | None:
+    """Return a number of at least 0 that need not be given, None where it is not.
+
+    Raises:
+        InputError: what is given is not such a number.
+    """
+    value = config[key]
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise InputError(f"{key}={value}: give {meaning}")
+    return number
+
+
 def _end(message: str) -> None:
     print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
     sys.exit(1)
@@ -120,6 +112,8 @@ def _end(message: str) -> None:
 def _store_message(error: Exception) -> str:
     reason = next(filter(None, str(error).splitlines()), type(error).__name__)
     store = hidden_password(mlflow.get_tracking_uri())
+    if "full" in reason or "No space" in reason:
+        return f"MLflow at {store}: {reason}: make room on its disk, and run the same command again"
     return f"MLflow at {store}: {reason}: see that it can be reached, and run the same command again"
 
 
@@ -128,41 +122,10 @@ def hidden_password(uri: str) -> str:
     return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
 
 
-def _message(config_name: str, error: Exception) -> str:
+def _message(error: Exception) -> str:
     inner: BaseException | None = error
     while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
         if isinstance(inner, InputError):
             return str(inner)
         inner = inner.__cause__
-    text = str(error)
-    option = re.search(r"Could not (?:find|load) '(?P<group>[^']+)/(?P<name>[^'/]*)'", text)
-    if option:
-        valid = sorted(path.stem for path in (CONF / option["group"]).glob("*.yaml"))
-        return _unknown(f"{option['group']}={option['name']}", option["name"], valid)
-    key = re.search(r"Could not override '(?P<key>[^']+)'", text) or re.search(
-        r"full_key: (?P<key>\S+)", text
-    )
-    if key:
-        parent, _, name = key["key"].rpartition(".")
-        return _unknown(key["key"], name, _keys(config_name, parent), parent)
-    return text.splitlines()[0]
-
-
-def _unknown(given: str, name: str, valid: list[str], parent: str = "") -> str:
-    near = difflib.get_close_matches(name, valid, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    where = f" in {parent}" if parent else ""
-    return f"unknown {given}{hint}: valid{where} are {', '.join(valid)}"
-
-
-def _keys(config_name: str, parent: str) -> list[str]:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        node: Any = compose(config_name)
-    for part in filter(None, parent.split(".")):
-        if not isinstance(node, DictConfig) or part not in node:
-            break
-        node = node[part]
-    if isinstance(node, DictConfig):
-        return sorted(str(key) for key in node if not str(key).startswith("_"))
-    return [str(index) for index in range(len(node))] if isinstance(node, ListConfig) else []
+    return str(error).splitlines()[0]
