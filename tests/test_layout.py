@@ -181,6 +181,8 @@ def overrides(group: str, option: str, folder: Path) -> list[str]:
         return ["model=o200k_base", *own.get(option, [])]
     if option == "custom":
         return ["dataset.records=output/records.jsonl", "+dataset.sources=[oliver-twist]"]
+    if option == "corpus":
+        return ["counted_by=o200k_base"]
     return [] if group in STAGE else ["records=output/records.jsonl"]
 
 

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from token_approx.benchmarks.measuring import (
-    COUNTS,
     PUBLISHED_SIZES,
     REBUILT,
     measure_corpora,
@@ -78,15 +77,26 @@ def test_corpora_become_records_without_text(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"id": list("abc"), "category": ["x_y", "x_y", "z"], "family": ["x", "x", "z"], "group": list("ppq"),
          "split": ["test", "train", "test"], "text": ["hello secret", "b", "c d"]}
-        | {name: [3, 1, 2] for name in COUNTS}
+        | {"o200k_base": [3, 1, 2]}
     )  # fmt: skip
     paths = [str(tmp_path / name) for name in ("one.parquet", "two.parquet")]
     for path in paths:
         frame.to_parquet(path)
+    more = tmp_path / "more.parquet"
+    rows = [
+        (corpus, name, n)
+        for n, (corpus, name) in enumerate([("two", "c"), ("one", "c"), ("two", "a"), ("one", "a")])
+    ]
+    pd.DataFrame(rows, columns=["corpus", "id", "claude_3"]).to_parquet(more)
     out = tmp_path / "out" / "corpus.parquet"
-    assert measure_corpora(paths, "test", str(out)).endswith("4 rows of 2 corpora, split test")
+    said = measure_corpora(paths, "test", ["o200k_base"], [str(more)], str(out))
+    assert said.endswith("4 rows of 2 corpora, split test")
+    assert read_corpus("corpus", str(out), "claude_3").tokens.tolist() == [3, 1, 2, 0]
     assert b"secret" not in out.read_bytes()
-    dataset = read_corpus("corpus-o200k_base", str(out), "o200k_base")
+    pd.DataFrame(rows[1:], columns=["corpus", "id", "claude_3"]).to_parquet(more)
+    with pytest.raises(InputError, match="1 documents have no count, the first is 'c' of two"):
+        measure_corpora(paths, "test", ["o200k_base"], [str(more)], str(out))
+    dataset = read_corpus("corpus", str(out), "o200k_base")
     assert dataset.tokens.tolist() == [3, 2, 3, 2]
     assert dataset.names == FEATURES
     assert dataset.sources.tolist() == ["one p", "one q", "two p", "two q"]
@@ -97,8 +107,8 @@ def test_corpora_become_records_without_text(tmp_path: Path) -> None:
 def test_bad_corpora(tmp_path: Path) -> None:
     """No paths, no file, no such split, no such column: one clear error each."""
     with pytest.raises(InputError, match="give documents="):
-        measure_corpora([], "test", "x")
+        measure_corpora([], "test", [], [], "x")
     with pytest.raises(InputError, match="cannot be read"):
-        measure_corpora([str(tmp_path / "none.parquet")], "test", "x")
+        measure_corpora([str(tmp_path / "none.parquet")], "test", [], [], "x")
     with pytest.raises(InputError, match="measure the corpora again"):
         read_corpus("c", str(tmp_path / "none.parquet"), "o200k_base")

@@ -43,18 +43,18 @@ def test_messages_are_the_sum_of_their_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "framing"),
+    ("counts_of", "framing"),
     [("one-user-message", 0), ("en-long-one-turn", 0), ("as-logged", 0), ("text", 8), ("text-alone", 8)],
 )
-def test_framing_follows_the_scope(scope: str, framing: int) -> None:
+def test_framing_follows_what_the_labels_count(counts_of: str, framing: int) -> None:
     """Labels of messages and of logged requests hold the framing; those of texts do not, and 8 are added."""
-    model = replace(NGRAM, scope=scope)
+    model = replace(NGRAM, counts_of=counts_of)
     texts = [user("Hello!"), user("Good day!")]
     assert model.messages(texts).known == 2 * framing
     assert model.messages(texts, framing=3).known == 6
 
 
-def test_the_shipped_scopes_are_known() -> None:
+def test_what_the_shipped_labels_count_is_known() -> None:
     """Every default says what its labels are counts of, so that messages need no framing to be given."""
     assert {name: Estimator.default(name).messages([user("a")]).known for name in default_names()} == {
         "cl100k_base": 8, "claude-3-7-sonnet-latest": 0, "claude_2": 8, "o200k_base": 8,
@@ -86,9 +86,11 @@ def test_what_is_no_text_is_refused(message: Any, error: str) -> None:  # noqa: 
 
 def test_framing_that_nobody_knows_is_asked_for() -> None:
     """An export that does not say what its labels are counts of needs the framing; so does one of old."""
-    for scope in (None, "two-turns"):
-        with pytest.raises(InputError, match=f"framing: .* counts of {scope!r}: give the tokens per message"):
-            replace(NGRAM, scope=scope).messages([user("a")])
+    for counts_of in (None, "two-turns"):
+        with pytest.raises(
+            InputError, match=f"framing: .* counts of {counts_of!r}: give the tokens per message"
+        ):
+            replace(NGRAM, counts_of=counts_of).messages([user("a")])
     with pytest.raises(InputError, match="framing=-1"):
         NGRAM.messages([user("a")], framing=-1)
 
@@ -147,7 +149,7 @@ def test_the_bound_of_a_sum_holds(name: str, column: str) -> None:
 
     The bound that the total would have as one text does not hold for them as often: hence the sum.
     """
-    dataset = read_corpus(f"corpus-{name}", str(ROOT / "output/records/corpus.parquet"), column)
+    dataset = read_corpus("corpus", str(ROOT / "output/records/corpus.parquet"), column)
     _, test = by_group(dataset, 0.2, 42)
     model = Estimator.default(name)
     tokens = dataset.tokens[test]

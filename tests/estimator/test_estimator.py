@@ -79,7 +79,7 @@ def test_bounds_are_what_was_calibrated() -> None:
 
 @given(st.lists(st.text(st.characters(codec=None, exclude_categories=())) | st.binary(), max_size=20))
 def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
-    """Estimates, bounds and scope of many texts are those of each text, to the last bit."""
+    """Estimates, bounds and domain of many texts are those of each text, to the last bit."""
     estimator = replace(
         Estimator.load(ROOT / "output/corpus-o200k_base/model_coefs.json"),
         domain={"bytes": (5, 60), "bytes/words": (2, 9)},
@@ -87,7 +87,7 @@ def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
     found = estimator.describe_many(texts)
     assert found.input_tokens.tolist() == [estimator.estimate(text) for text in texts]
     assert found.upper_bound.tolist() == [estimator.upper_bound(text) for text in texts]
-    assert found.in_scope.tolist() == [not estimator.out_of_scope(text) for text in texts]
+    assert found.in_domain.tolist() == [not estimator.out_of_domain(text) for text in texts]
     assert estimator.estimate_many(texts).tolist() == found.input_tokens.tolist()
     sums = estimator.linear_sums(
         {"ngram_o200k_base": np.array([1.1, 2.3]), **dict.fromkeys(BASIC, np.array([3.0, 7.0]))}
@@ -99,9 +99,9 @@ def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
 
 
 def test_a_folder_is_its_model_coefs(path: Path) -> None:
-    """A folder stands for the model_coefs.json in it, and a file that lacks the scope for an unknown one."""
+    """A folder stands for the model_coefs.json in it, and a file may lack `counts_of`."""
     assert Estimator.load(path.parent).estimate(TEXT) == Estimator.load(str(path)).estimate(TEXT)
-    assert Estimator.load(path).scope is None
+    assert Estimator.load(path).counts_of is None
     with pytest.raises(InputError, match=r"nowhere/?: cannot be read .* give a model_coefs.json"):
         Estimator.load(path.parent / "nowhere")
 
@@ -117,7 +117,7 @@ def test_defaults_are_the_committed_champions(tmp_path: Path) -> None:
         shipped, committed = Estimator.default(name), Estimator.load(ROOT / coefs)
         assert shipped.model == name
         assert shipped.upper_bound(TEXT) == committed.upper_bound(TEXT)
-        assert shipped.out_of_scope(TEXT) == committed.out_of_scope(TEXT)
+        assert shipped.out_of_domain(TEXT) == committed.out_of_domain(TEXT)
 
 
 def test_an_unknown_default_names_the_known() -> None:
@@ -157,16 +157,15 @@ def test_without_mlflow_a_uri_is_refused() -> None:
     code = """
 import sys
 sys.modules["mlflow"] = None
-from token_approx import Estimator
+from token_approx import Estimator, MissingExtraError
 print(Estimator.default("o200k_base").estimate("Hello!"))
 try:
     Estimator.load("models:/a/1")
-except ValueError as error:
+except MissingExtraError as error:
     print(error)
 """
-    assert (
-        run_python(code) == "3\nmodels:/a/1: mlflow is not installed: pip install token-approx, all of it\n"
-    )
+    message = "models:/a/1: mlflow is not installed: run pip install 'token-approx[mlflow]'"
+    assert run_python(code) == f"3\n{message}\n"
 
 
 def test_importing_it_is_cheap() -> None:
@@ -195,14 +194,14 @@ def test_decide(path: Path) -> None:
         estimator.upper_bound(TEXT, 0.5)
 
 
-def test_scope(path: Path) -> None:
+def test_domain(path: Path) -> None:
     """What is unlike the training records is told with its reason; a tenth outside is still inside."""
     estimator = Estimator.load(path)
-    assert estimator.out_of_scope(TEXT) == ""
-    assert "bytes is 0" in estimator.out_of_scope("")
-    assert "bytes is 9447, in training it was 50 to 1000" in estimator.out_of_scope(TEXT * 67)
-    assert "bytes/words is" in estimator.out_of_scope("x" * 200)
-    assert estimator.out_of_scope("word " * 215) == "", "1,075 bytes, a tenth more than 1,000 at most"
+    assert estimator.out_of_domain(TEXT) == ""
+    assert "bytes is 0" in estimator.out_of_domain("")
+    assert "bytes is 9447, in training it was 50 to 1000" in estimator.out_of_domain(TEXT * 67)
+    assert "bytes/words is" in estimator.out_of_domain("x" * 200)
+    assert estimator.out_of_domain("word " * 215) == "", "1,075 bytes, a tenth more than 1,000 at most"
 
 
 def test_another_table_is_refused(path: Path) -> None:

@@ -15,7 +15,7 @@ from token_approx.fitting.candidates import Hyperparameter, Model
 from token_approx.fitting.comparison import Comparison, candidates_table, compare
 from token_approx.fitting.cross_validation import Settings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, read_dataset
-from token_approx.fitting.feature_sets import every_subset, exactly, expand, named
+from token_approx.fitting.feature_sets import every_subset, expand, named
 from token_approx.fitting.search import Grid, Search, without_duplicates
 from token_approx.fitting.selection import Rule
 from token_approx.fitting.splits import random_split

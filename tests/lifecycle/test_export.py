@@ -88,7 +88,7 @@ def test_the_original_reader_s_fields_are_there(compared: Comparison) -> None:
         content["provenance"]["records_sha256"]
         == hashlib.sha256(compared.dataset.path.read_bytes()).hexdigest()
     )
-    changes: list[dict[str, object]] = [{"extra": 1}, {"w0": "1"}, {"schema_version": 2}, {"feature_set": []}]
+    changes: list[dict[str, object]] = [{"extra": 1}, {"w0": "1"}, {"schema_version": 3}, {"feature_set": []}]
     for broken in changes:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(content | broken, json.loads(schema_text()))

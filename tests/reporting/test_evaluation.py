@@ -46,7 +46,7 @@ def test_estimates_are_what_a_user_gets() -> None:
     assert found["evaluate/mae_low"] <= found["evaluate/mae"] <= found["evaluate/mae_high"]
     assert found["chars_3.5/mape"] == 50
     assert found["chars_3.5/bias_percent"] == -50
-    assert found["evaluate/out_of_scope"] == 1
+    assert found["evaluate/out_of_domain"] == 1
     assert found["evaluate/records"] == 4
 
 
@@ -64,15 +64,15 @@ def test_coverage_of_the_model_s_bounds() -> None:
 
 
 def test_breakdowns_and_figures() -> None:
-    """Sizes are of every estimator; sources, categories and scope of the model; each has its figure."""
+    """Sizes are of every estimator; sources, categories and domain of the model; each has its figure."""
     found = assess(dataset(), SUMS, BOUNDS, np.array([True, True, True, False]), 50, 1)
     sizes = found.tables["errors_by_size"].set_index(["estimator", "tokens"])
     assert sizes.loc[("m/3", "under 20"), "mae"] == 10
     assert sizes.loc[("chars/3.5", "200 and more"), "mape"] == 50
     categories = found.tables["errors_by_category"].set_index("category")
     assert categories["bias_percent"].to_dict() == pytest.approx({"a": 10, "b": -2.5})
-    scope = found.tables["errors_by_scope"].set_index("scope")
-    assert scope["mape"].to_dict() == pytest.approx({"in scope": 7.5, "out of scope": 0})
+    domain = found.tables["errors_by_domain"].set_index("domain")
+    assert domain["mape"].to_dict() == pytest.approx({"in domain": 7.5, "out of domain": 0})
     assert found.figures.keys() == {
         "estimate_vs_truth", "estimators", "errors_by_source", "errors_by_category", "coverage",
     }  # fmt: skip
@@ -86,7 +86,7 @@ def test_records_without_categories_and_a_model_without_bounds() -> None:
     """What is not known is left out: no empty table, no figure of nothing, no metric without a number."""
     short = np.array([3.0, 4.0])
     found = assess(dataset(short, ("", "")), {"m": short + 1}, [], np.ones(2, bool), 20, 1)
-    assert found.tables.keys() == {"metrics", "errors_by_size", "errors_by_scope", "errors_by_source"}
+    assert found.tables.keys() == {"metrics", "errors_by_size", "errors_by_domain", "errors_by_source"}
     assert found.figures.keys() == {"estimate_vs_truth", "estimators"}
     assert found.metrics["evaluate/bias_percent"] == pytest.approx(100 * (1 / 3 + 1 / 4) / 2)
     assert all(np.isfinite(value) for value in found.metrics.values())

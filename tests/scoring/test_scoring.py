@@ -56,7 +56,7 @@ def test_every_row_with_its_estimate(tmp_path: Path, table: pa.Table, text_model
             assert row == {
                 "input_tokens": ESTIMATOR.estimate(text),
                 "upper_bound": ESTIMATOR.upper_bound(text, 0.9),
-                "in_scope": not ESTIMATOR.out_of_scope(text),
+                "in_domain": not ESTIMATOR.out_of_domain(text),
             }
 
 
@@ -107,7 +107,7 @@ def test_totals_by_hand(tmp_path: Path) -> None:
         "team": ["a", "b", "a", None, "b", "c"],
         "input_tokens": [10, 20, 5, 100, None, None],
         "upper_bound": [12, 22, 7, 110, None, None],
-        "in_scope": [True, False, False, True, None, None],
+        "in_domain": [True, False, False, True, None, None],
     }
     for number in range(2):
         pq.write_table(pa.table(rows), tmp_path / f"part-{number:05d}.parquet")
@@ -125,7 +125,7 @@ def test_totals_by_hand(tmp_path: Path) -> None:
 def test_too_many_values_to_total_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A column of identifiers is refused before the table becomes as long as the input."""
     monkeypatch.setattr(scoring_output, "MOST_GROUPS", 3)
-    rows = pd.DataFrame({"id": range(4), "input_tokens": 1, "upper_bound": 1, "in_scope": True})
+    rows = pd.DataFrame({"id": range(4), "input_tokens": 1, "upper_bound": 1, "in_domain": True})
     rows.to_parquet(tmp_path / "part-00000.parquet")
     with pytest.raises(InputError, match="group_by=id: has more than 3 values"):
         totals(tmp_path, "id")
@@ -144,7 +144,7 @@ def test_too_many_values_to_total_by(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("in.parquet", "text", "tem", r"no column 'tem' \(did you mean team\?\): give group_by="),
         ("in.parquet", "text", "text", "group_by=text: would put the texts into the run"),
         ("in.parquet", "text", "words", "group_by=words: is list<element: string>: give a column of strings"),
-        ("scored.parquet", "text", "", "has a column 'in_scope' already"),
+        ("scored.parquet", "text", "", "has a column 'in_domain' already"),
     ],
 )
 def test_bad_input(
@@ -157,7 +157,7 @@ def test_bad_input(
     for file in ("in.parquet", "mixed/a.parquet", "hive/day=1/c.parquet"):
         pq.write_table(table, tmp_path / file)
     pq.write_table(table.drop_columns(["raw"]), tmp_path / "mixed/b.parquet")
-    pq.write_table(table.append_column("in_scope", table["kept"]), tmp_path / "scored.parquet")
+    pq.write_table(table.append_column("in_domain", table["kept"]), tmp_path / "scored.parquet")
     with pytest.raises(InputError, match=message) as refused:
         open_texts(tmp_path / name, column, group_by)
     assert "\n" not in str(refused.value)

@@ -67,7 +67,7 @@ def _errors(corpus: str) -> dict[str, float]:
     # Percent, against o200k_base, on the corpora's test documents: exact tokenizers have none; the basic
     # counts are fitted (least squares on relative error) on other groups than they are measured on; the
     # default champion estimates another reference model, so it has no place here.
-    dataset = read_corpus("corpus-o200k_base", corpus, TARGET)
+    dataset = read_corpus("corpus", corpus, TARGET)
     train, test = by_group(dataset, 0.2, 42)
     truth = dataset.tokens[test]
     X = dataset.matrix(["bytes", "runes", "words", "lines"])

@@ -18,7 +18,6 @@ PUBLISHED_SIZES = (32_000, 36_000)
 # The published Oliver Twist samples 1 and 10 were cut before its edition was corrected.
 MOST_BYTES_APART = 5
 REBUILT = "n-gram features of a rebuilt sample that differs by at most 5 bytes; basic counts as published"
-COUNTS = ("claude_legacy", "o200k_base", "cl100k_base", "tekken")
 DESCRIPTION = ("category", "family", "group")
 # Documents scored at a time: bounds the memory whatever the file's size.
 BATCH = 512
@@ -65,18 +64,23 @@ def _measured(record: Record, features: dict[str, float], book: Path) -> Record:
     return record.model_copy(update={"features": features | kept, "note": note})
 
 
-def measure_corpora(documents: Sequence[str], split: str, out: str) -> str:
+def measure_corpora(
+    documents: Sequence[str], split: str, counted: Sequence[str], counts: Sequence[str], out: str
+) -> str:
     """Write one row per document of a split of some corpora: description, features, counts, and no text.
 
-    Each Parquet file needs the columns id, category, family, group, split, text and the four counts; its
-    stem becomes the column `corpus`. Returns a line that says how many rows were written.
+    Each Parquet file needs the columns id, category, family, group, split and text, and those of counts that
+    `counted` names; its stem becomes the column `corpus`. `counts` are Parquet files with the columns id and
+    corpus, and more counts of the same documents. Returns a line that says how many rows were written.
 
     Raises:
         InputError: a file cannot be read, lacks a column, or has no document of the split.
     """
     if not documents:
         raise InputError("measure needs documents: give documents=[<path>,…]")
-    frame = pd.concat([_measure_corpus(Path(path), split) for path in documents], ignore_index=True)
+    frame = pd.concat([_measure_corpus(Path(path), split, counted) for path in documents], ignore_index=True)
+    for path in counts:
+        frame = _with_counts(frame, Path(path))
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
     write_whole(Path(out), sink.getvalue().to_pybytes())
@@ -100,8 +104,28 @@ def read_documents(path: Path, split: str, columns: Sequence[str]) -> pa.Table:
     return table
 
 
-def _measure_corpus(path: Path, split: str) -> pd.DataFrame:
-    table = read_documents(path, split, ["id", *DESCRIPTION, "text", *COUNTS])
+def _with_counts(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    try:
+        more = pd.read_parquet(path)
+        joined = frame.merge(more, on=["corpus", "id"], how="left", validate="1:1")
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: the counts cannot be read or joined by corpus and id ({reason})."
+        ) from error
+    names = [name for name in more if name not in ("corpus", "id")]
+    missing = joined[names].isna().any(axis=1)
+    if missing.any():
+        first = joined[missing].iloc[0]
+        raise InputError(
+            f"{path}: {missing.sum()} documents have no count, the first is {first['id']!r} of"
+            f" {first['corpus']}. Count every document of the split."
+        )
+    return joined.astype(dict.fromkeys(names, "int64"))
+
+
+def _measure_corpus(path: Path, split: str, counted: Sequence[str]) -> pd.DataFrame:
+    table = read_documents(path, split, ["id", *DESCRIPTION, "text", *counted])
     rows = [
         row
         for batch in table.select(["text"]).to_batches(BATCH)
@@ -110,7 +134,7 @@ def _measure_corpus(path: Path, split: str) -> pd.DataFrame:
     described = table.drop_columns(["text", "split"]).to_pandas()
     measured = pd.DataFrame(rows, columns=list(FEATURES)).astype(dict.fromkeys(BASIC, "int64"))
     described.insert(0, "corpus", path.stem)
-    counted: pd.DataFrame = pd.concat(
-        [described[["corpus", "id", *DESCRIPTION]], measured, described[list(COUNTS)]], axis=1
+    frame: pd.DataFrame = pd.concat(
+        [described[["corpus", "id", *DESCRIPTION]], measured, described[list(counted)]], axis=1
     )
-    return counted
+    return frame

@@ -45,11 +45,11 @@ def results(config: DictConfig) -> None:
 def _corpus(output: Path, peers: pd.DataFrame, model: str, tokens: str, others: list[str]) -> Measured:
     # The groups that the dataset's main job sets aside, which no table and no fit has seen.
     path = output / "records/corpus.parquet"
-    dataset = read_corpus(f"corpus-{model}", str(path), tokens)
+    dataset = read_corpus("corpus", str(path), tokens)
     counts = pd.read_parquet(path, columns=["corpus", "id", *others])
     _, test = by_group(dataset, 0.2, 42)
     features = {name: dataset.features[name].to_numpy()[test] for name in dataset.names}
-    estimator = Estimator.load(output / dataset.name / COEFS)
+    estimator = Estimator.load(output / f"corpus-{model}" / COEFS)
     rows = counts.iloc[test]
     estimates = {
         "token-approx": estimator.linear_sums(features),

@@ -33,7 +33,9 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
             "upper": tuple(Line.parse(entry) for entry in content.get("upper_bound", [])),
             "lower": tuple(Line.parse(entry) for entry in content.get("lower_bound", [])),
             "domain": {name: (float(low), float(high)) for name, (low, high) in ranges},
-            "scope": content.get("scope"),
+            "counts_of": content.get(
+                "counts_of", content.get("scope")
+            ),  # of version 1, and of the original experiment
         }
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}): give a {COEFS}") from error

@@ -19,15 +19,17 @@ FRAMING = {"one-user-message": 0, "en-long-one-turn": 0, "as-logged": 0, "text":
 NOT_ESTIMATED = ("tool_calls", "function_call")
 
 
-def framing_tokens(scope: str | None, framing: float | None) -> float:
-    """Return the tokens to add to each message's estimate: `framing`, or what `FRAMING` has for the scope.
+def framing_tokens(counts_of: str | None, framing: float | None) -> float:
+    """Return the tokens to add to each message's estimate: `framing`, or what `FRAMING` has for them.
 
     Raises:
-        InputError: `framing` is negative; or it is not given and the scope is unknown.
+        InputError: `framing` is negative; or it is not given and `counts_of` is unknown.
     """
-    if framing is None and scope not in FRAMING:
-        raise InputError(f"framing: the model's labels are counts of {scope!r}: give the tokens per message")
-    tokens = FRAMING[str(scope)] if framing is None else framing
+    if framing is None and counts_of not in FRAMING:
+        raise InputError(
+            f"framing: the model's labels are counts of {counts_of!r}: give the tokens per message"
+        )
+    tokens = FRAMING[str(counts_of)] if framing is None else framing
     if tokens < 0:
         raise InputError(f"framing={tokens}: give a number of tokens of at least 0")
     return tokens

@@ -1,5 +1,6 @@
 """model_coefs.json -> tokens. Needs numpy and the standard library alone, so any program can embed it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from ..text.counts import count, count_many, encode
 from . import cutting
-from .bounds import Floats, Line, bounds
+from .bounds import Floats, Line, bound, bounds
 from .coefs_file import read_coefs
 from .conversation import Message, RunningCount, framing_tokens, message_text
 from .domain import in_domain, out_of_domain
@@ -27,7 +28,7 @@ class Estimates(NamedTuple):
 
     input_tokens: Integers
     upper_bound: Integers
-    in_scope: npt.NDArray[np.bool_]
+    in_domain: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Estimator(LinearModel):
     """A linear model of tokens, its bounds, and what it was fitted on.
 
     `upper` and `lower` are the bounds, `domain` the range of features and of ratios of two ("bytes/words")
-    seen in training, `scope` what the labels were counts of. A text is a string, or its UTF-8 bytes. Several
-    threads may use one instance.
+    seen in training, `counts_of` what the labels were counts of. A text is a string, or its UTF-8 bytes.
+    Several threads may use one instance.
 
     >>> estimator = Estimator.default("o200k_base")
     >>> text = "How many tokens will this be?"
@@ -49,7 +50,7 @@ class Estimator(LinearModel):
     upper: tuple[Line, ...] = ()
     lower: tuple[Line, ...] = ()
     domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    scope: str | None = None
+    counts_of: str | None = None
 
     @classmethod
     def load(cls, source: Path | str) -> "Estimator":
@@ -60,7 +61,8 @@ class Estimator(LinearModel):
 
         Raises:
             InputError: a file cannot be read, lacks a coefficient, or is not the one that was named; a model
-                cannot be downloaded, or MLflow is not installed.
+                cannot be downloaded.
+            MissingExtraError, StoreError: MLflow is not installed, or its registry cannot be reached.
         """
         if isinstance(source, str) and source.startswith(("models:/", "runs:/")):
             from .shipped import downloaded  # noqa: PLC0415 - MLflow takes seconds to import
@@ -86,14 +88,14 @@ class Estimator(LinearModel):
 
     def estimate(self, text: str | bytes) -> int:
         """Return the estimated number of input tokens of a text."""
-        return self._of(text).tokens
+        return rounded(self.linear_sum_of(text))
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(_encoded(texts))))
+        return _rounded_many(self.linear_sums(self.features_many(texts)))
 
     def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
-        """Return the estimate, the upper bound and whether it is in scope, of each text.
+        """Return the estimate, the upper bound and whether it is in domain, of each text.
 
         Raises:
             InputError: the model was exported without a bound of that level.
@@ -103,7 +105,7 @@ class Estimator(LinearModel):
         features |= self.features_many(data, features)
         sums = self.linear_sums(features)
         upper = np.ceil(bounds(self.upper, sums, confidence)).astype(np.int64)
-        return Estimates(_rounded_many(sums), upper, self.in_scope(features))
+        return Estimates(_rounded_many(sums), upper, self.in_domain(features))
 
     def upper_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
         """Return a number of tokens that the text exceeds with a probability of at most 1 - confidence.
@@ -111,7 +113,7 @@ class Estimator(LinearModel):
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        return self._of(text).upper_bound(confidence)
+        return math.ceil(bound(self.upper, self.linear_sum_of(text), confidence))
 
     def lower_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
         """Return a number of tokens that the text falls below with a probability of at most 1 - confidence.
@@ -129,15 +131,15 @@ class Estimator(LinearModel):
         """
         return self._of(text).decide(limit, confidence)
 
-    def out_of_scope(self, text: str | bytes) -> str:
+    def out_of_domain(self, text: str | bytes) -> str:
         """Return why a text is unlike the training records, "" if it is not: then bounds hold as promised.
 
         A feature, or a ratio of two, may lie a tenth outside of the range seen in training.
         """
         return out_of_domain(self.domain, asdict(count(text)) | self.features(text))
 
-    def in_scope(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
-        """Return whether `out_of_scope` finds nothing in texts with these features, of shape (texts,) each.
+    def in_domain(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
+        """Return whether `out_of_domain` finds nothing in texts with these features, of shape (texts,) each.
 
         A feature or ratio that is not given is not looked at.
         """
@@ -162,7 +164,7 @@ class Estimator(LinearModel):
                 `framing` is not given and the model does not say what its labels are counts of.
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
-        known = framing_tokens(self.scope, framing) * len(texts)
+        known = framing_tokens(self.counts_of, framing) * len(texts)
         return self.total(self.linear_sums(self.features_many(texts)).tolist() if texts else [], known)
 
     def with_context(self, known_tokens: int = 0) -> RunningCount:
@@ -194,7 +196,7 @@ class Estimator(LinearModel):
         return cutting.split(self, text, size, overlap, confidence)
 
     def _of(self, text: str | bytes) -> Total:
-        return self.total([self.linear_sum(self.features(text))])
+        return self.total([self.linear_sum_of(text)])
 
 
 def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:

@@ -15,7 +15,7 @@ from token_approx.reporting.report import Report
 
 
 def model_coefs(
-    comparison: Comparison, reported: Report, scope: str, provenance: Mapping[str, Any]
+    comparison: Comparison, reported: Report, counts_of: str, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the content of model_coefs.json for the champion, checked against its schema.
 
@@ -29,7 +29,7 @@ def model_coefs(
         "schema_version": SCHEMA_VERSION,
         "type": "linear",
         "model": comparison.dataset.reference_model,
-        "scope": scope,
+        "counts_of": counts_of,
         "estimator": f"{candidate.model_name}({settings})",
         "feature_set": list(candidate.features),
         "w0": champion.fit.intercept,

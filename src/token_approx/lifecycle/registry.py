@@ -32,7 +32,7 @@ EXAMPLE = ["How many tokens will this be?"]
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string")]),
     outputs=Schema(
-        [ColSpec("long", "input_tokens"), ColSpec("long", "upper_bound"), ColSpec("boolean", "in_scope")]
+        [ColSpec("long", "input_tokens"), ColSpec("long", "upper_bound"), ColSpec("boolean", "in_domain")]
     ),
     params=ParamSchema([ParamSpec("confidence", "double", 0.95)]),
 )

@@ -38,17 +38,17 @@ def _head(compared: Comparison, coefs: Mapping[str, Any]) -> list[str]:
         f"{len(compared.train)} training records of {sources} sources ({_sizes(compared)} tokens each),"
         f" {len(compared.test)} test records"
     )
-    scope = _plain_code(coefs["scope"])
+    counts_of = _plain_code(coefs["counts_of"])
     return [
         f"# Input tokens of {_plain(coefs['model'])}",
         "",
         f"Estimates how many input tokens `{_plain_code(coefs['model'])}` counts for a text, locally.",
         "",
         f"- **Estimate:** {coefs['w0']:.6g} + {features} ({coefs['estimator']})",
-        f"- **Scope:** counts `{scope}`, of texts like the training records (`in_scope`)",
+        f"- **Domain:** counts of `{counts_of}`, for texts like the training records (`in_domain`)",
         f"- **Data:** {_plain(compared.dataset.name)}, {records}",
         "- **In:** strings, as a list, a Series or a column `text`",
-        "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_scope`; null where there is no text",
+        "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`; null where no text is",
     ]
 
 

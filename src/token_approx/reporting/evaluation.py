@@ -35,25 +35,26 @@ def assess(
     dataset: Dataset,
     linear_sums: Mapping[str, Floats],
     bounds: Sequence[Bound],
-    in_scope: NDArray[np.bool_],
+    in_domain: NDArray[np.bool_],
     resamples: int,
     seed: int,
 ) -> Assessment:
     """Return how a model and its baselines do on a dataset of n records.
 
     `linear_sums` holds each estimator's sums (n,) by its name, the model's first; an estimate is the sum
-    rounded, and not below 0. `bounds` are the model's upper bounds; `in_scope` (n,) says which records are in
-    its domain. Of more than 10,000 records, intervals rest on fewer than `resamples` of 2,000, at least 200.
+    rounded, and not below 0. `bounds` are the model's upper bounds; `in_domain` (n,) says which records
+    are in its domain. Of more than 10,000 records, intervals rest on fewer than `resamples` of 2,000, at
+    least 200.
     """
     name = next(iter(linear_sums))
     resamples = min(resamples, max(FEWEST_RESAMPLES, MOST_DRAWN // len(dataset)))
     tokens, estimates = dataset.tokens, {key: _estimates(sums) for key, sums in linear_sums.items()}
     own = estimates[name]
-    scope = np.where(in_scope, "in scope", "out of scope")
+    domain = np.where(in_domain, "in domain", "out of domain")
     tables = {
         "metrics": _of_each(estimates, lambda values: metrics_table(tokens, values, resamples, seed)),
         "errors_by_size": _of_each(estimates, lambda values: by_size(tokens, values)),
-        "errors_by_scope": breakdown("scope", scope, tokens, own),
+        "errors_by_domain": breakdown("domain", domain, tokens, own),
         "errors_by_source": breakdown("source", dataset.sources, tokens, own),
         "coverage": coverage(tokens, linear_sums[name], bounds),
     }
@@ -69,7 +70,7 @@ def assess(
     if len(tables["coverage"]):
         drawn["coverage"] = coverage_figure(tables["coverage"], name)
     values = dict(_metrics(tables["metrics"], name)) | dict(_coverage_metrics(tables["coverage"]))
-    values |= {f"{MODEL}/records": len(tokens), f"{MODEL}/out_of_scope": int((~in_scope).sum())}
+    values |= {f"{MODEL}/records": len(tokens), f"{MODEL}/out_of_domain": int((~in_domain).sum())}
     return Assessment({key: table for key, table in tables.items() if len(table)}, drawn, values)
 
 

@@ -61,7 +61,7 @@ def _gaps(
             f" calibrated on {row['calibrated_on']})"
         )
     seen = (f"{name} {_number(low)} to {_number(high)}" for name, (low, high) in coefs["domain"].items())
-    yield f"in_scope is false beyond what was seen, which is {', '.join(seen)}"
+    yield f"in_domain is false beyond what was seen, which is {', '.join(seen)}"
 
 
 def _number(value: float) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from token_approx.errors import InputError
 
 # What scoring adds to the input's columns; null where the text is.
-RESULTS = pa.schema([("input_tokens", pa.int64()), ("upper_bound", pa.int64()), ("in_scope", pa.bool_())])
+RESULTS = pa.schema([("input_tokens", pa.int64()), ("upper_bound", pa.int64()), ("in_domain", pa.bool_())])
 
 
 # Of a piece's columns, before compression: what a task takes at a time.

@@ -19,7 +19,7 @@ OURS = re.compile(r"part-\d{5,}\.parquet")
 MOST_GROUPS = 10_000
 # Read from the file at a time and column, so that a row group of any size streams through.
 BUFFER_BYTES = 2**20
-SUMS = ("rows", "texts", "input_tokens", "upper_bound", "out_of_scope")
+SUMS = ("rows", "texts", "input_tokens", "upper_bound", "out_of_domain")
 
 
 @contextmanager
@@ -53,13 +53,13 @@ def staged(output: Path, source: Path, *, overwrite: bool) -> Iterator[Path]:
 def totals(folder: Path, group_by: str = "") -> pd.DataFrame:
     """Return what the part files of a folder add up to: one row, or one per value of `group_by` by tokens.
 
-    `texts` are the rows with a text, `out_of_scope` how many of them are; `input_tokens` and `upper_bound`
+    `texts` are the rows with a text, `out_of_domain` how many of them are; `input_tokens` and `upper_bound`
     are sums over them.
 
     Raises:
         InputError: there are more than 10,000 values.
     """
-    names = ["input_tokens", "upper_bound", "in_scope", *filter(None, [group_by])]
+    names = ["input_tokens", "upper_bound", "in_domain", *filter(None, [group_by])]
     total: pa.Table | None = None
     for path in sorted(folder.glob("part-*.parquet")):
         with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
@@ -113,7 +113,7 @@ def _counted(batch: pa.RecordBatch, group_by: str) -> pa.Table:
             "texts": known.cast(pa.int64()),
             "input_tokens": batch.column("input_tokens"),
             "upper_bound": batch.column("upper_bound"),
-            "out_of_scope": pc.invert(batch.column("in_scope")).cast(pa.int64()),
+            "out_of_domain": pc.invert(batch.column("in_domain")).cast(pa.int64()),
         }
     )
 

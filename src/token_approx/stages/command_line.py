@@ -18,22 +18,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from sqlalchemy.exc import SQLAlchemyError
 
-from token_approx.errors import InputError
+from token_approx import exit_codes
+from token_approx.errors import StoreError, TokenApproxError, UsageError
 from token_approx.stages.overrides import expand
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
-# What a shell makes of a process that a signal ended: 128 and the signal's number.
-INTERRUPTED, TERMINATED = 130, 143
-
-
-class TerminatedError(KeyboardInterrupt):
-    """Raised where the process is asked to end (SIGTERM), so that runs are closed as at Ctrl-C."""
 
 
 def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
     """Compose the stage's configuration from the command line and run it.
 
-    Bad input of any kind ends the process with exit code 1 and one line on standard error.
+    Whatever goes wrong ends the process with one line on standard error and the exit code of its meaning
+    (`token_approx.exit_codes`).
     """
     # Without these, a first run prints notices of libraries that no user can act on.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -43,54 +39,44 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs what it raises
     warnings.filterwarnings("ignore", module="(mlflow|hydra|sklearn|optuna|pydantic|joblib)")
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # closes runs as Ctrl-C does
 
     def guarded(config: DictConfig) -> None:
         # Ends inside of Hydra's job, which would print a line of its own on anything it sees raised.
         try:
             stage(config)
-        except (InputError, HydraException, OmegaConfBaseException) as error:
-            _end(_message(error))
-        except (MlflowException, SQLAlchemyError, ConnectionError) as error:
-            _end(_store_message(error))
-        except OSError as error:
-            what = f"{error.filename or 'a file'}: {error.strerror or error}"
-            _end(f"{what}: mend that, and run the same command again")
-        except KeyboardInterrupt as error:
-            stopped = isinstance(error, TerminatedError)
-            print("terminated" if stopped else "interrupted", file=sys.stderr)  # noqa: T201
-            sys.exit(TERMINATED if stopped else INTERRUPTED)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - of a fault too, a user sees one line
+            sys.exit(exit_codes.end(_meant(error)))
 
     try:
         sys.argv = [sys.argv[0], *expand(CONF, config_name, sys.argv[1:])]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
-    except (InputError, HydraException, OmegaConfBaseException) as error:
-        _end(_message(error))
-
-
-def _terminate(*_: object) -> None:
-    raise TerminatedError
+    except (TokenApproxError, HydraException, OmegaConfBaseException) as error:
+        sys.exit(exit_codes.end(_meant(error)))
+    finally:
+        if {"-h", "--help"} & set(sys.argv):  # after what Hydra prints, which exits then
+            sys.stdout.write(f"Exit codes:\n{exit_codes.listing()}\n")
 
 
 def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Collection[str] = ()) -> None:
     """Check the least that each number of the configuration may be; whole numbers but for `fractions`.
 
     Raises:
-        InputError: one is less, or no number of its kind.
+        UsageError: one is less, or not a number of its kind.
     """
     for key, smallest in least.items():
         value = OmegaConf.select(config, key)
         kinds = (int, float) if key.rpartition(".")[2] in fractions else (int,)
         if not isinstance(value, kinds) or isinstance(value, bool) or value < smallest:
             kind = "number" if float in kinds else "whole number"
-            raise InputError(f"{key}={value}: give a {kind} of at least {smallest}")
+            raise UsageError(f"{key}={value}: give a {kind} of at least {smallest}")
 
 
 def optional_number(config: DictConfig, key: str, meaning: str) -> float | None:
     """Return a number of at least 0 that need not be given, None where it is not.
 
     Raises:
-        InputError: what is given is not such a number.
+        UsageError: what is given is not such a number.
     """
     value = config[key]
     if value is None or value == "":
@@ -100,13 +86,25 @@ def optional_number(config: DictConfig, key: str, meaning: str) -> float | None:
     except (TypeError, ValueError):
         number = math.nan
     if not 0 <= number < math.inf:
-        raise InputError(f"{key}={value}: give {meaning}")
+        raise UsageError(f"{key}={value}: give {meaning}")
     return number
 
 
-def _end(message: str) -> None:
-    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
-    sys.exit(1)
+def _meant(error: BaseException) -> BaseException:
+    inner: BaseException | None = error
+    while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
+        if isinstance(inner, TokenApproxError):
+            return inner
+        inner = inner.__cause__
+    meant: TokenApproxError
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        meant = UsageError(str(error).splitlines()[0])
+    elif isinstance(error, MlflowException | SQLAlchemyError | ConnectionError):
+        meant = StoreError(_store_message(error))
+    else:
+        return error
+    meant.__cause__ = error
+    return meant
 
 
 def _store_message(error: Exception) -> str:
@@ -120,12 +118,3 @@ def _store_message(error: Exception) -> str:
 def hidden_password(uri: str) -> str:
     """Return an address with *** for its password, if it has one."""
     return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:***@", uri)
-
-
-def _message(error: Exception) -> str:
-    inner: BaseException | None = error
-    while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
-        if isinstance(inner, InputError):
-            return str(inner)
-        inner = inner.__cause__
-    return str(error).splitlines()[0]

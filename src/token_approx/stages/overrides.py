@@ -11,9 +11,10 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import OverrideParseException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from token_approx.errors import InputError
+from token_approx.errors import UsageError
 
 # A stage runs where it is started, writes its own files there and says itself what it has to say.
 HYDRA = (
@@ -32,19 +33,18 @@ def expand(conf: Path, config_name: str, arguments: Iterable[str]) -> list[str]:
     sweeps over them; any other value that Hydra's grammar does not read is text too.
 
     Raises:
-        InputError: an argument is not name=value, or names what the configuration does not have.
+        UsageError: an argument is not name=value, or names what the configuration does not have.
     """
     flags, overrides = _sorted(list(_unbundled(arguments)))
     sweep = bool(MULTIRUN & set(flags))
     groups = [override for override in overrides if (conf / override.partition("=")[0]).is_dir()]
     chosen = [_options(conf, override, sweep=sweep) for override in groups]
     with initialize_config_dir(str(conf), version_base="1.3"):
-        composed = OmegaConf.to_container(compose(config_name, [first for first, _ in chosen]), resolve=True)
-    valid = composed if isinstance(composed, dict) else {}
+        valid = compose(config_name, [first for first, _ in chosen])
     for flag in flags:
         if flag.startswith("-") and flag.partition("=")[0] not in _hydra_flags():
             name = flag.partition("=")[0].lstrip("-")
-            raise InputError(unknown(f"parameter {name}", name, _keys(valid)))
+            raise UsageError(unknown(f"parameter {name}", name, _keys(valid)))
     others = (override for override in overrides if override not in groups)
     written = [_written(override, valid, sweep=sweep) for override in others]
     return [*flags, *HYDRA, *(override for _, override in chosen), *written]
@@ -67,12 +67,12 @@ def _unbundled(arguments: Iterable[str]) -> Iterator[str]:
         try:
             parts = shlex.split(value)
         except ValueError:
-            raise InputError(
+            raise UsageError(
                 f"overrides={value}: a quote is opened and not closed: write overrides=\"name='a value'\""
             ) from None
         for part in parts:
             if "=" not in part and not part.startswith(("~", "-")):
-                raise InputError(
+                raise UsageError(
                     f"overrides={value}: {part!r} is not name=value: write overrides='seed=1 workers=2'"
                 )
         yield from _unbundled(parts)
@@ -90,7 +90,7 @@ def _sorted(arguments: list[str]) -> tuple[list[str], list[str]]:
         elif "=" in argument or argument.startswith("~"):
             overrides.append(argument)
         else:
-            raise InputError(f"{argument}: this is not name=value: write, for example, seed=1")
+            raise UsageError(f"{argument}: this is not name=value: write, for example, seed=1")
         known = _hydra_flags()
         # What `mlflow run` does not know either, it passes on as `--name value`.
         takes_value = argument.startswith("-") and known.get(name, True)
@@ -110,17 +110,17 @@ def _options(conf: Path, override: str, *, sweep: bool) -> tuple[str, str]:
     valid = sorted(path.stem for path in (conf / group).glob("*.yaml"))
     for name in names:
         if name not in valid:
-            raise InputError(unknown(f"{group}={name}", name, valid))
+            raise UsageError(unknown(f"{group}={name}", name, valid))
     if value.startswith("[") or len(names) == 1:
         return override, override
     return (f"{group}={names[0]}", override) if sweep else (f"{group}=[{value}]",) * 2
 
 
-def _written(override: str, valid: dict[Any, Any], *, sweep: bool) -> str:
+def _written(override: str, valid: DictConfig, *, sweep: bool) -> str:
     name, equals, value = override.partition("=")
     added = name.startswith(("+", "~")) or name.split(".")[0] == "hydra"
     default = None if added else _default(name, valid)
-    if isinstance(default, list) and not value.startswith("["):
+    if isinstance(default, ListConfig) and not value.startswith("["):
         return f"{name}=[{','.join(_quoted(each) for each in value.split(',') if each)}]"
     try:
         read = OverridesParser.create().parse_override(override).value()
@@ -133,21 +133,24 @@ def _written(override: str, valid: dict[Any, Any], *, sweep: bool) -> str:
     return override
 
 
-def _default(name: str, valid: Any) -> Any:  # noqa: ANN401 - whatever the configuration holds
-    node, above = valid, ""
-    for part in name.split("."):
+def _default(name: str, valid: DictConfig) -> Any:  # noqa: ANN401 - whatever the configuration holds
+    node: Any = valid
+    parts = name.split(".")
+    for depth, part in enumerate(parts):
         keys = _keys(node)
         if part not in keys:
-            raise InputError(unknown(name, part, keys, above))
-        node = node[int(part)] if isinstance(node, list) else node[part]
-        above = f"{above}.{part}".lstrip(".")
+            raise UsageError(unknown(name, part, keys, ".".join(parts[:depth])))
+        try:
+            node = OmegaConf.select(node, part)
+        except OmegaConfBaseException:  # it refers to a value that has to be given
+            node = None
     return node
 
 
 def _keys(node: Any) -> list[str]:  # noqa: ANN401 - whatever the configuration holds
-    if isinstance(node, dict):
+    if isinstance(node, DictConfig):
         return sorted(str(key) for key in node if not str(key).startswith("_"))
-    return [str(index) for index in range(len(node))] if isinstance(node, list) else []
+    return [str(index) for index in range(len(node))] if isinstance(node, ListConfig) else []
 
 
 def _quoted(value: str) -> str:

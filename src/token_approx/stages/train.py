@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
+from token_approx.errors import UsageError
 from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import Settings
 from token_approx.fitting.dataset import Dataset
@@ -66,7 +66,9 @@ def train(config: DictConfig) -> None:
             compared = _compare(config, dataset)
         with _timed(seconds, "report"):
             reported = report(compared, _settings(config), config.bounds.levels, config.bounds.calibration)
-        coefs = export.model_coefs(compared, reported, dataset.scope or config.scope, _provenance(run))
+        coefs = export.model_coefs(
+            compared, reported, dataset.counts_of or config.counts_of, _provenance(run)
+        )
         with _timed(seconds, "register"):
             decision = _register(config, run, compared, reported, coefs)
         files = {REPORT: report_page(compared, reported, coefs)}
@@ -134,7 +136,7 @@ def _check(config: DictConfig, search: str) -> Path:
     _check_selection(config)
     _check_study(config, search)
     if config.publish and not config.reference:
-        raise InputError("publish=true: this dataset has no reference results: leave publish away")
+        raise UsageError("publish=true: this dataset has no reference results: leave publish away")
     output = Path(config.reference if config.publish else config.output)
     check_folder(output)
     return output
@@ -144,25 +146,25 @@ def _check_selection(config: DictConfig) -> None:
     for key, valid in CHOICES.items():
         value = OmegaConf.select(config, key)
         if value not in valid:
-            raise InputError(f"{key}={value}: valid are {', '.join(valid)}")
+            raise UsageError(f"{key}={value}: valid are {', '.join(valid)}")
     for level in config.bounds.levels or ():
         if not isinstance(level, float) or not 0 < level < 1:
-            raise InputError(f"bounds.levels: {level} is no level between 0 and 1")
+            raise UsageError(f"bounds.levels: {level} is no level between 0 and 1")
     margin = config.selection.margin
     if not isinstance(margin, int | float) or not margin >= 0:
-        raise InputError(f"selection.margin={margin}: give a share of at least 0, such as 0.03")
+        raise UsageError(f"selection.margin={margin}: give a share of at least 0, such as 0.03")
 
 
 def _check_study(config: DictConfig, search: str) -> None:
     for key in ("study", "storage"):
         if config[key] and key not in config.search:
-            raise InputError(f"{key} is nothing to search={search}: give search=optuna with it")
+            raise UsageError(f"{key} is nothing to search={search}: give search=optuna with it")
     for key in ("storage", "search.storage"):
         url = str(OmegaConf.select(config, key) or "")
         if has_password(url):
             run = os.environ.get("MLFLOW_RUN_ID")
             logged = f", and `mlflow run` has logged it: change it, and delete the run {run}" if run else ""
-            raise InputError(
+            raise UsageError(
                 f"{key}={shown(url)}: no password belongs there{logged}: give the URL in the environment"
                 f" variable {VARIABLE}, or the password in PGPASSWORD or ~/.pgpass"
             )

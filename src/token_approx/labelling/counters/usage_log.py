@@ -18,7 +18,7 @@ class UsageLogCounter:
     """Looks a text up in a log of {text or messages, input_tokens}, the tokens also inside of `usage`."""
 
     name = "usage_log"
-    scope = AS_LOGGED
+    counts_of = AS_LOGGED
     batch_size = 1
 
     def __init__(self, model: str, path: str) -> None:
