@@ -1,5 +1,7 @@
 """The benchmark of whole jobs measures what it says, and its table has the ratios of the run."""
 
+import time
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from token_approx.benchmarks.jobs import (
     many_texts,
     shown,
     speed_table,
+    thread_speed,
 )
 
 TEXT = "The boats were coming in, one after the other, größer als 12345.\n" * 200
@@ -37,6 +40,14 @@ def test_an_input_that_is_slower_is_shown_as_slower() -> None:
     table = adverse_speed(count, TEXT.encode(), seed=1, rounds=3)
     assert table.loc["one character", "times_mixed_text"] < 0.2
     assert table.loc["base64", "times_mixed_text"] > 0.2
+
+
+def test_threads_that_wait_are_faster_together() -> None:
+    """Two threads that each wait take hardly longer than one; two that compute in Python gain nothing."""
+    waiting = thread_speed(lambda _: time.sleep(0.05), TEXT.encode(), rounds=3)
+    assert waiting.loc["two threads", "times_mixed_text"] > 1.5
+    computing = thread_speed(lambda data: sum(byte for byte in data * 20), TEXT.encode(), rounds=3)
+    assert computing.loc["two threads", "times_mixed_text"] < 1.5
 
 
 def test_many_texts_are_of_the_text() -> None:
