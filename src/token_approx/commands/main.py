@@ -16,7 +16,7 @@ def main() -> int:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
-        return 130
+        return 130  # as exit_codes has it, whose import may be what was interrupted
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ class Estimator(LinearModel):
 
         Raises:
             InputError: a file cannot be read, lacks a coefficient, or is not the one that was named; a model
-                cannot be downloaded, or MLflow is not installed.
+                cannot be downloaded.
+            MissingExtraError, StoreError: MLflow is not installed, or its registry cannot be reached.
         """
         if isinstance(source, str) and source.startswith(("models:/", "runs:/")):
             from .shipped import downloaded  # noqa: PLC0415 - MLflow takes seconds to import
@@ -89,6 +90,10 @@ class Estimator(LinearModel):
 
         return cls(**read_coefs(shipped(reference_model), TABLES))
 
+    def __hash__(self) -> int:
+        """Return a hash of the model's name and coefficients; its mappings have none."""
+        return hash((self.model, self.intercept, frozenset(self.weights.items())))
+
     def total(self, linear_sums: Sequence[float], known: float = 0) -> Total:
         """Return what texts with these estimates before rounding have together, with `known` tokens."""
         return Total(linear_sums, self.upper, self.lower, known)
@@ -99,7 +104,7 @@ class Estimator(LinearModel):
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(texts)))
+        return _rounded_many(self.linear_sums(self.features_many(_several(texts))))
 
     def describe(self, text: str | bytes, confidence: float = 0.95) -> Description:
         """Return the estimate, the upper bound, and why the text is out of domain, in one pass over it.
@@ -183,7 +188,7 @@ class Estimator(LinearModel):
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
         known = framing_tokens(self.counts_of, framing) * len(texts)
-        return self.total(self.linear_sums(self.features_many(texts)).tolist() if texts else [], known)
+        return self.total(self.linear_sums(self.features_many(_several(texts))).tolist() if texts else [], known)
 
     def with_context(self, known_tokens: int = 0) -> RunningCount:
         """Return a count of a context that grows, of which the provider counted `known_tokens` so far."""
@@ -208,8 +213,8 @@ class Estimator(LinearModel):
         word, or where the piece would otherwise bring nothing new.
 
         Raises:
-            InputError: a single character does not fit, `overlap` is not in 0 .. size - 1, or the model has
-                no bound of that level.
+            InputError: a single character does not fit, `overlap` is more than half of `size`, or the model
+                has no bound of that level.
         """
         return cutting.split(self, text, size, overlap, confidence)
 
@@ -217,9 +222,15 @@ class Estimator(LinearModel):
         return self.total([self.linear_sum_of(text)])
 
 
+def _several(texts: Sequence[str | bytes]) -> Sequence[str | bytes]:
+    if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
+        raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
+    return texts
+
+
 def _encoded(texts: Sequence[str | bytes]) -> list[str | bytes]:
-    # A string of ASCII is its own UTF-8.
-    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in texts]
+    # Once for all features; a string of ASCII is its own UTF-8.
+    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in _several(texts)]
 
 
 def _rounded_many(linear_sums: Floats) -> Integers:
