@@ -101,13 +101,13 @@ def speed_table(
         DESCRIBED: "with bound, domain",
     }
     rows = [
-        _row(f"mixed, {what}", speeds.loc[name, "mb_per_second"], "MB/s", _ratios(speeds, name))
+        _row(f"mixed, {what}", float(speeds["mb_per_second"][name]), "MB/s", _ratios(speeds, name))
         for name, what in named.items()
     ] + [
-        _row(f"200 bytes, {what}", speeds.loc[name, "us_per_message"], "us", _latencies(speeds, name))
+        _row(f"200 bytes, {what}", float(speeds["us_per_message"][name]), "us", _latencies(speeds, name))
         for name, what in named.items()
     ]
-    rows += jobs
+    rows += map(dict, jobs)
     rows.append(_row("import, first estimate", loads[SHIPPED], "s"))
     rows += [
         _row(f"{name}", row["mb_per_second"], "MB/s", {"times_mixed_text": row["times_mixed_text"]})

@@ -188,7 +188,9 @@ class Estimator(LinearModel):
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
         known = framing_tokens(self.counts_of, framing) * len(texts)
-        return self.total(self.linear_sums(self.features_many(_several(texts))).tolist() if texts else [], known)
+        return self.total(
+            self.linear_sums(self.features_many(_several(texts))).tolist() if texts else [], known
+        )
 
     def with_context(self, known_tokens: int = 0) -> RunningCount:
         """Return a count of a context that grows, of which the provider counted `known_tokens` so far."""
