@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -91,6 +93,45 @@ def test_threads_measure_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(all_of, range(16))) == [all_of(place) for place in range(16)]
+
+
+def runs_meanwhile(call: Callable[[], object]) -> bool:
+    """Return whether this thread runs before a call has ended that another thread makes."""
+    started, ended = threading.Event(), threading.Event()
+
+    def run() -> None:
+        started.set()
+        call()
+        ended.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    started.wait()
+    meanwhile = not ended.is_set()
+    thread.join()
+    return meanwhile
+
+
+def test_other_threads_run_while_a_large_text_is_read() -> None:
+    """While the kernel reads large texts the GIL is free; while Python computes it is not."""
+    native_kernel()
+    meter = Meter(TABLES["all orders"])
+    text = mixed_bytes(1_000_000) * 20
+    interval = sys.getswitchinterval()
+    # Nobody is asked to give the GIL up: another thread runs only where a call does so by itself.
+    sys.setswitchinterval(1000)
+    try:
+        for call in (
+            lambda: meter.table.score(text),
+            lambda: meter.measure(text),
+            lambda: meter.measure_many([text[:20_000]] * 1000),
+            lambda: meter.table.cumulative(text),
+        ):
+            # On a busy machine this thread may wake up too late.
+            assert any(runs_meanwhile(call) for _ in range(10))
+        assert not runs_meanwhile(lambda: sum(range(3_000_000)))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 @pytest.mark.parametrize(

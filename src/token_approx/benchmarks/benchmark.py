@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from token_approx.benchmarks.jobs import DESCRIBED, SHIPPED, adverse_speed, job_speed, shown, speed_table
+from token_approx.benchmarks.jobs import (
+    DESCRIBED,
+    SHIPPED,
+    adverse_speed,
+    job_speed,
+    shown,
+    speed_table,
+    thread_speed,
+)
 from token_approx.benchmarks.throughput import error_throughput_figure, load_seconds, mixed_text, speed
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
@@ -65,7 +73,13 @@ def benchmark(config: DictConfig) -> None:
     out = Path(config.out)
     write_whole(out / "benchmark.csv", table_csv(table.reset_index()))
     text_bytes = text.encode()
-    adverse = adverse_speed(shipped.tables[f"ngram_{TARGET}"].score, text_bytes, config.seed, config.rounds)
+    score = shipped.tables[f"ngram_{TARGET}"].score
+    adverse = pd.concat(
+        [
+            adverse_speed(score, text_bytes, config.seed, config.rounds),
+            thread_speed(score, text_bytes, config.rounds),
+        ]
+    )
     summary = speed_table(table, loads, adverse, job_speed(shipped, text))
     write_whole(out / "speed.csv", table_csv(summary))
     write_whole(out / "error_against_throughput.png", png(error_throughput_figure(table)))

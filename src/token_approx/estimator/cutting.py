@@ -79,11 +79,13 @@ class _Cutter:
         first = min(max(guess, LEAST_BYTES), BLOCK)
         for block in prefixes(self.data, start, model.tables, basic=model.weighs_counts, first=first):
             within = self.limit.holds(model.linear_sums(block.features))
+            within_and_whole = within & block.whole
             # What was known of the block before is kept, to look back.
-            fits = np.concatenate([fits[-BLOCK:], within & block.whole])
+            fits = np.concatenate([fits[-BLOCK:], within_and_whole]) if len(fits) else within_and_whole
             begin = block.begin + len(within) - len(fits)
-            if fits.any():
-                best = begin + len(fits) - int(fits[::-1].argmax())
+            last = len(fits) - int(fits[::-1].argmax())
+            if fits[last - 1]:
+                best = begin + last
             if not within[-1]:
                 break
         if best <= least:

@@ -104,7 +104,7 @@ class Estimator(LinearModel):
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(texts)))
+        return _rounded_many(self.linear_sums(self.features_many(_several(texts))))
 
     def describe(self, text: str | bytes, confidence: float = 0.95) -> Description:
         """Return the estimate, the upper bound, and why the text is out of domain, in one pass over it.
@@ -222,11 +222,15 @@ class Estimator(LinearModel):
         return self.total([self.linear_sum_of(text)])
 
 
-def _encoded(texts: Sequence[str | bytes]) -> list[str | bytes]:
+def _several(texts: Sequence[str | bytes]) -> Sequence[str | bytes]:
     if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
         raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
-    # A string of ASCII is its own UTF-8.
-    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in texts]
+    return texts
+
+
+def _encoded(texts: Sequence[str | bytes]) -> list[str | bytes]:
+    # Once for all features; a string of ASCII is its own UTF-8.
+    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in _several(texts)]
 
 
 def _rounded_many(linear_sums: Floats) -> Integers:
