@@ -45,7 +45,7 @@ def measure(environment: Path, package: str) -> dict[str, float | str]:
     venv.create(environment, with_pip=True)
     python = str(next(environment.glob("bin/python")))
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--quiet", package], check=True)  # noqa: S603
+    subprocess.run([*pip, "install", "--quiet", package], check=True)
     listed = subprocess.run([*pip, "list", "--format=json"], check=True, capture_output=True).stdout
     names = {entry["name"] for entry in json.loads(listed)} - set(TOOLS)
     (packages,) = environment.glob("lib/python*/site-packages")
