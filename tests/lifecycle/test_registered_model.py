@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -220,12 +221,25 @@ def test_pull(store: Store, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "claude_2.json").unlink(), "claude_2.json: cannot be read"),
+        (lambda folder: (folder / "claude_2.json").unlink(), "claude_2.json"),
         (
             lambda folder: shutil.copy(TABLES / "o200k_base.json", folder / "claude_2.json"),
             "is not the table",
         ),
         (lambda folder: (folder / COEFS).write_text("{"), "is damaged"),
+        (lambda folder: (folder / COEFS).write_text('{"a":' * 200_000), "is damaged"),
+        (
+            lambda folder: (folder / COEFS).write_text(
+                re.sub('"factor": [0-9.]+', '"factor": NaN', (folder / COEFS).read_text())
+            ),
+            "NaN is not a number",
+        ),
+        (
+            lambda folder: (folder / COEFS).write_text(
+                re.sub('"factor": ', '"factor": -', (folder / COEFS).read_text())
+            ),
+            "upper_bound[0].factor is -",
+        ),
         (lambda folder: (folder / COEFS).unlink(), "holds no model_coefs.json"),
         (
             lambda folder: (folder / COEFS).write_text(

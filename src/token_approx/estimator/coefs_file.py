@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import InputError
 from ..text.ngrams import NgramTable
 from .bounds import Line
+from .coefs_check import check_coefs
 from .shipped import TABLES
 
 COEFS = "model_coefs.json"
@@ -19,11 +20,12 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
     The tables it names lie beside it or, if they are shipped, in the package; or all in the folder `tables`.
 
     Raises:
-        InputError: a file cannot be read, lacks a coefficient, or is not the one that was named.
+        InputError: a file cannot be read, lacks a coefficient, holds what it should not, or is not the one
+            that was named.
     """
-    path = path / COEFS if path.is_dir() else path
     try:
-        content = json.loads(path.read_bytes())
+        path = path / COEFS if path.is_dir() else path
+        content = check_coefs(json.loads(path.read_bytes()))
         weights = {name: float(content[f"w_{name}"]) for name in content["feature_set"]}
         entries = content.get("tables", {}).items()
         named = {name: (str(entry["file"]), entry["sha256"]) for name, entry in entries}
@@ -40,11 +42,13 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
             ),  # of version 1, and of the original experiment
         }
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}): give a {COEFS}") from error
+        raise InputError(f"{path} cannot be read ({error.strerror}). Give the path of a {COEFS}.") from error
     except KeyError as error:
-        raise InputError(f"{path}: field {error.args[0]!r} is missing: export the model again") from error
+        raise InputError(
+            f"{path}: the field {error.args[0]!r} is missing. Export the model again."
+        ) from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: is no {COEFS} ({error}): export the model again") from error
+        raise InputError(f"{path} is not a valid {COEFS}: {error}. Export the model again.") from error
     found = {
         name: tables / file if tables else _table_file(path, file, digest)
         for name, (file, digest) in named.items()
@@ -62,12 +66,14 @@ def _table_file(coefs: Path, file: str, digest: object) -> Path:
         return beside
     raise InputError(
         f"{coefs}: the n-gram table {file!r} of SHA-256 {str(digest)[:12]}… is neither beside it nor among"
-        " the shipped tables: copy the table there, or export the model again"
+        " the shipped tables. Copy the table there, or export the model again."
     )
 
 
 def _table(path: Path, digest: object) -> NgramTable:
     table = NgramTable.load(path)
     if table.file_sha256 != digest:
-        raise InputError(f"{path}: is not the table that the model was fitted with: export the model again")
+        raise InputError(
+            f"{path} is not the table that the model was fitted with. Copy the one that belongs to it."
+        )
     return table
