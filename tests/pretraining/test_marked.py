@@ -37,12 +37,12 @@ def shown(text: str, tokens: list[str]) -> str:
     ],
 )
 def test_tokens_stand_where_they_belong(tokens: list[str], bars: str) -> None:
-    """Left-out spaces, bare marks, parts of a character, case and a space of the frame's each have their byte."""
+    """Left-out spaces, bare marks, parts of a character, case and the frame's space each have their byte."""
     assert shown(bars.replace("|", ""), tokens) == bars
 
 
 def test_normalised_text_keeps_its_own_bytes() -> None:
-    """Where the tokenizer composes or drops characters, tokens still start in the bytes as they were given."""
+    """Where the tokenizer composes or drops characters, tokens start in the bytes as they were given."""
     assert shown("e\u0301\r\na", ["é", "\n", "a"]) == "|e\u0301\r|\n|a"
 
 

@@ -47,9 +47,9 @@ def columns(data: Bytes, documents: Ints, low: int, high: int, layout: Layout) -
 
 
 def keys(data: Bytes, documents: Ints, low: int, high: int, orders: int, fold: str) -> Iterator[Keys]:
-    """Yield for each order the n-grams that end at bytes low..high as big-endian integers, shape (high - low,).
+    """Yield for each order the n-grams that end at bytes low..high as big-endian integers.
 
-    An array that was yielded is changed by the next one.
+    Each has the shape (high - low,); an array that was yielded is changed by the next one.
     """
     back = orders - 1
     first = max(0, low - back)

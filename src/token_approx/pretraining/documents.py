@@ -40,10 +40,10 @@ def read_documents(
 ) -> pd.DataFrame:
     """Return labelled documents as a frame: corpus, text, tokens, group, category, family, split.
 
-    `tokens` names the column of counts, in the documents' files or in the file `counts` (columns id, corpus and
-    `tokens`; a document's corpus is the stem of its file's name). With `counted` false a file may lack it: its
-    tokens are NaN. Documents without text are left out: they teach nothing. A file without `group` has a group
-    per document, one without `category` is a category of its own.
+    `tokens` names the column of counts, in the documents' files or in the file `counts` (columns id, corpus
+    and `tokens`; a document's corpus is the stem of its file's name). With `counted` false a file may lack
+    it: its tokens are NaN. Documents without text are left out: they teach nothing. A file without `group`
+    has a group per document, one without `category` is a category of its own.
 
     Raises:
         InputError: a file cannot be read, or lacks a column or a count.

@@ -23,9 +23,9 @@ class FitSpec:
     gradients; weights are stored in units of 2**-unit_bits tokens, and those below `prune` tokens become 0.
 
     After the first fit come `passes` more of `more_iterations` steps each, in which an error that the last
-    one left counts by its size instead of its square (iteratively reweighted least squares; Holland and Welsch
-    1977, "Robust Regression Using Iteratively Reweighted Least-Squares"): relative errors of documents below
-    `least_document` and scaled errors of pieces below `least_piece` count by their squares still.
+    one left counts by its size instead of its square (Holland and Welsch 1977, "Robust Regression Using
+    Iteratively Reweighted Least-Squares"): relative errors of documents below `least_document` and scaled
+    errors of pieces below `least_piece` count by their squares still.
     """
 
     layout: Layout = field(default_factory=Layout)

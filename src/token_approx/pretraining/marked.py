@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from token_approx.pretraining.boundaries import split_clusters
 from token_approx.pretraining.pieces import Bytes, Ints
@@ -24,7 +23,7 @@ _CONTINUATION = range(0x80, 0xC0)  # of a UTF-8 character, its bytes after the f
 
 
 class Content(NamedTuple):
-    """What a token holds: characters that begin in it, whether the first is a space, and the kind of a bare mark."""
+    """What a token holds: characters that begin in it, whether the first is a space, a bare mark's kind."""
 
     characters: int
     space: bool
@@ -79,7 +78,7 @@ def character_offsets(text: str, read: str, normalize: Normalize) -> Ints:
     own = byte_offsets(text)
     if len(read) == len(text):
         return own
-    found: list[npt.NDArray[np.int64]] = []
+    found: list[Ints] = []
     place = 0
     for line in text.splitlines(keepends=True):
         kept = len(normalize(line))
@@ -96,10 +95,9 @@ def character_offsets(text: str, read: str, normalize: Normalize) -> Ints:
 
 def byte_offsets(text: str) -> Ints:
     """Byte at which each character of a text begins, shape (characters,)."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-    widths = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
-    found: Ints = np.cumsum(widths) - widths
-    return found
+    # A byte that continues no character begins one.
+    data = np.frombuffer(encode(text), np.uint8)
+    return np.flatnonzero((data < _CONTINUATION.start) | (data >= _CONTINUATION.stop)).astype(np.int64)
 
 
 def _by_cluster(line: str, own: Ints, normalize: Normalize) -> Ints:

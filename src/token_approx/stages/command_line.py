@@ -21,45 +21,35 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from sqlalchemy.exc import SQLAlchemyError
 
-from token_approx.errors import InputError
+from token_approx import exit_codes
+from token_approx.errors import StoreError, TokenApproxError, UsageError
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
-LISTS = ("features", "model")
+LISTS = ("features", "estimator")
 # Lists of paths: always a list, each path quoted.
 PATH_LISTS = ("documents", "text")
-RENAMED = {"models": "model"}
-# Hydra takes any key that is a folder of conf/ for a choice out of it.
-RENAMED_IN = {
-    "label": {"model": "reference_model"},
-    "evaluate": {"model": "model_uri"},
-    "score": {"model": "model_uri"},
-    "benchmark_score": {"model": "model_uri"},
-}
 # Paths and names that may hold what Hydra would read as its grammar.
 QUOTED = (
-    *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "reference_model"),
-    *("model_uri", "study", "storage", "search.study", "search.storage"),
+    *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "model"),
+    *("study", "storage", "search.study", "search.storage"),
     *("input", "column", "group_by", "master"),
     *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
 )
 
 
-def expand(arguments: Iterable[str], config_name: str = "train") -> list[str]:
+def expand(arguments: Iterable[str]) -> list[str]:
     """Return Hydra's overrides for arguments as a person or MLproject gives them.
 
-    `overrides='a=1 b=2'` becomes its parts, `models` is `model`, `features=a,b` is a list unless a
-    multirun sweeps over it, and paths are quoted. A stage may have names of its own: label's `model` is
-    `reference_model`.
+    `overrides='a=1 b=2'` becomes its parts, `features=a,b` is a list unless a multirun sweeps over it, and
+    paths are quoted.
     """
     arguments = list(arguments)
-    renamed = RENAMED_IN.get(config_name, RENAMED)
     sweep = bool({"-m", "--multirun"} & set(arguments))
     expanded: list[str] = []
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        name = renamed.get(key, key)
-        if key == "overrides" and equals:
-            expanded += expand(shlex.split(value), config_name)
+        name, equals, value = argument.partition("=")
+        if name == "overrides" and equals:
+            expanded += expand(shlex.split(value))
         elif name in PATH_LISTS and equals and not value.startswith("["):
             expanded.append(f"{name}=[{','.join(_quoted(path) for path in value.split(',') if path)}]")
         elif name in LISTS and "," in value and not sweep and not value.startswith("["):
@@ -79,7 +69,8 @@ def _quoted(value: str) -> str:
 def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
     """Compose the stage's configuration from the command line and run it.
 
-    Bad input of any kind ends the process with exit code 1 and one line on standard error.
+    Whatever goes wrong ends the process with one line on standard error and the exit code of its meaning
+    (`token_approx.exit_codes`).
     """
     # Without these, a first run prints notices of libraries that no user can act on.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -89,43 +80,53 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs what it raises
     warnings.filterwarnings("ignore", module="(mlflow|hydra|sklearn|optuna|pydantic|joblib)")
-    sys.argv = [sys.argv[0], *expand(sys.argv[1:], config_name)]
+    sys.argv = [sys.argv[0], *expand(sys.argv[1:])]
 
     def guarded(config: DictConfig) -> None:
         # Ends inside of Hydra's job, which would print a line of its own on anything it sees raised.
         try:
             stage(config)
-        except (InputError, HydraException, OmegaConfBaseException) as error:
-            _end(_message(config_name, error))
-        except (MlflowException, SQLAlchemyError, ConnectionError) as error:
-            _end(_store_message(error))
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)  # noqa: T201
-            sys.exit(130)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - of a fault too, a user sees one line
+            sys.exit(exit_codes.end(_meant(config_name, error)))
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
-        _end(_message(config_name, error))
+        sys.exit(exit_codes.end(_meant(config_name, error)))
+    finally:
+        if {"-h", "--help"} & set(sys.argv):  # after what Hydra prints, which exits then
+            sys.stdout.write(f"Exit codes:\n{exit_codes.listing()}\n")
 
 
 def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Collection[str] = ()) -> None:
     """Check the least that each number of the configuration may be; whole numbers but for `fractions`.
 
     Raises:
-        InputError: one is less, or no number of its kind.
+        UsageError: one is less, or not a number of its kind.
     """
     for key, smallest in least.items():
         value = OmegaConf.select(config, key)
         kinds = (int, float) if key.rpartition(".")[2] in fractions else (int,)
         if not isinstance(value, kinds) or isinstance(value, bool) or value < smallest:
             kind = "number" if float in kinds else "whole number"
-            raise InputError(f"{key}={value}: give a {kind} of at least {smallest}")
+            raise UsageError(f"{key}={value}: give a {kind} of at least {smallest}")
 
 
-def _end(message: str) -> None:
-    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
-    sys.exit(1)
+def _meant(config_name: str, error: BaseException) -> BaseException:
+    inner: BaseException | None = error
+    while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
+        if isinstance(inner, TokenApproxError):
+            return inner
+        inner = inner.__cause__
+    meant: TokenApproxError
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        meant = UsageError(_message(config_name, error))
+    elif isinstance(error, MlflowException | SQLAlchemyError | ConnectionError):
+        meant = StoreError(_store_message(error))
+    else:
+        return error
+    meant.__cause__ = error
+    return meant
 
 
 def _store_message(error: Exception) -> str:
@@ -140,11 +141,6 @@ def hidden_password(uri: str) -> str:
 
 
 def _message(config_name: str, error: Exception) -> str:
-    inner: BaseException | None = error
-    while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
-        if isinstance(inner, InputError):
-            return str(inner)
-        inner = inner.__cause__
     text = str(error)
     option = re.search(r"Could not (?:find|load) '(?P<group>[^']+)/(?P<name>[^'/]*)'", text)
     if option:

@@ -7,15 +7,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
-from token_approx.fitting.figures import png
-from token_approx.labelling.figures import sample_lengths
+from token_approx.errors import UnfinishedError
 from token_approx.labelling.label import label as label_samples
 from token_approx.labelling.progress import Progress, Settings
 from token_approx.labelling.records import read_records
-from token_approx.labelling.samples import read_samples
 from token_approx.lifecycle import labelling_run, tracking
-from token_approx.lifecycle.export import sha256
+from token_approx.lifecycle.contract import sha256
+from token_approx.preparing.samples import read_samples
+from token_approx.reporting.figures import png
+from token_approx.reporting.sample_figures import sample_lengths
 from token_approx.stages.command_line import check_numbers, run_stage
 from token_approx.stages.labelling_console import labelling_progress, labelling_summary
 from token_approx.text.counts import encode
@@ -60,7 +60,7 @@ def label(config: DictConfig) -> None:
             figure = png(sample_lengths(lengths, labelled))
             labelling_run.log_results(run, samples, records, sha256(out), figure)
         if progress.missing:
-            raise InputError(
+            raise UnfinishedError(
                 f"{progress.missing} of {progress.samples} samples are missing: run the same command again,"
                 " which asks for those alone"
             )

@@ -11,16 +11,16 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx import __version__
-from token_approx.errors import InputError
+from token_approx.errors import InputError, UsageError
 from token_approx.files import write_whole
-from token_approx.fitting.breakdown import breakdown, category_figure
-from token_approx.fitting.figures import png
 from token_approx.lifecycle import tracking
 from token_approx.pretraining.documents import held_out, read_documents
 from token_approx.pretraining.fit import FitSpec, fit_table
 from token_approx.pretraining.pieces import Bytes, Corpus, gather_counted, gather_traced
 from token_approx.pretraining.seen import counts_file
 from token_approx.pretraining.store import EndsStore
+from token_approx.reporting.breakdown import breakdown, category_figure
+from token_approx.reporting.figures import png
 from token_approx.stages import console
 from token_approx.stages.command_line import run_stage
 from token_approx.text.counts import encode
@@ -30,7 +30,7 @@ from token_approx.text.ngrams import NgramTable
 def pretrain(config: DictConfig) -> None:
     """Fit the table that the configuration describes."""
     if not config.name:
-        raise InputError("pretrain needs a name for the table: give name=<name>")
+        raise UsageError("pretrain needs a name for the table: give name=<name>")
     ends: Callable[[str], Bytes] | None = instantiate(config.tokenizer)
     documents = read_documents(config.documents, config.tokens, config.counts, counted=ends is None)
     spec: FitSpec = instantiate(config.fit, _convert_="all")

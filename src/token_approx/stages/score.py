@@ -1,4 +1,4 @@
-"""Texts in Parquet -> the same rows with estimated tokens, bounds and scope; what they add up to, tracked."""
+"""Texts in Parquet -> the same rows with tokens, bounds and domain; what they add up to, tracked."""
 
 import time
 from collections.abc import Mapping
@@ -9,16 +9,17 @@ import pandas as pd
 from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
-from token_approx.lifecycle import spark, tracking
-from token_approx.lifecycle.scoring import TextModel, downloaded, score_with_arrow
-from token_approx.lifecycle.scoring_input import Texts, open_texts
-from token_approx.lifecycle.scoring_output import check_output, staged, totals
+from token_approx.errors import InputError, MissingExtraError, UsageError
+from token_approx.lifecycle import tracking
+from token_approx.scoring import spark
+from token_approx.scoring.arrow import TextModel, downloaded, score_with_arrow
+from token_approx.scoring.parquet_input import Texts, open_texts
+from token_approx.scoring.parquet_output import check_output, staged, totals
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 
 NEEDED = {
-    "model_uri": "score needs a model: give model=models:/<name>@champion",
+    "model": "score needs a model: give model=models:/<name>@champion",
     "input": "score needs texts: give input=<Parquet file, or folder of them>",
     "output": "score needs an output: give output=<the folder to make>",
 }
@@ -43,10 +44,10 @@ def score(config: DictConfig) -> None:
     check_output(output, source, overwrite=config.overwrite)
     engine = chosen_engine(config, texts)
     with (
-        downloaded(config.model_uri, config.confidence) as model,
+        downloaded(config.model, config.confidence) as model,
         tracking.parent_run(config.experiment, f"score · {model.name} on {source.name}") as run,
     ):
-        parameters = {"model": config.model_uri} | {key: config[key] for key in PARAMETERS}
+        parameters = {"model": config.model} | {key: config[key] for key in PARAMETERS}
         tracking.log_configuration(run, parameters, OmegaConf.to_yaml(config))
         mlflow.set_tags({"model": model.name, "engine": engine})
         with staged(output, source, overwrite=config.overwrite) as folder:
@@ -71,33 +72,34 @@ def chosen_engine(config: DictConfig, texts: Texts) -> str:
     """Return which engine scores the texts.
 
     Raises:
-        InputError: Spark was asked for, by its name or by a master, and cannot do it.
+        MissingExtraError: Spark was asked for, by its name or by a master, and is not installed.
+        InputError: Spark was asked for and would change the input.
     """
     cluster = bool(config.master) or spark.submitted()
     small = texts.bytes < config.spark_from_gb * 1e9
     if config.engine == "arrow" or (config.engine == "auto" and small and not cluster):
         return "arrow"
     wanted = {"auto": "spark" if cluster else "spark-files"}.get(config.engine, config.engine)
-    reason = spark.missing()
+    reason = missing = spark.missing()
     if not reason and wanted == "spark":
         changed = spark.changed_by_spark(texts)
         reason = f"Spark would change the type of column {changed!r}" if changed else ""
     if reason and (cluster or config.engine != "auto"):
-        raise InputError(f"engine={wanted}: {reason}")
+        raise (MissingExtraError if missing else InputError)(f"engine={wanted}: {reason}")
     return "arrow" if reason else wanted
 
 
 def _check(config: DictConfig) -> None:
     for name, message in NEEDED.items():
         if not config[name]:
-            raise InputError(message)
+            raise UsageError(message)
     check_numbers(config, {"spark_from_gb": 0}, fractions=("spark_from_gb",))
     if config.engine not in ENGINES:
-        raise InputError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
+        raise UsageError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
     if not isinstance(config.confidence, float) or not 0 < config.confidence < 1:
-        raise InputError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
+        raise UsageError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
     if not isinstance(config.overwrite, bool):
-        raise InputError(f"overwrite={config.overwrite}: give true or false")
+        raise UsageError(f"overwrite={config.overwrite}: give true or false")
     if config.price_per_million != "":
         check_numbers(config, {"price_per_million": 0}, fractions=("price_per_million",))
 
@@ -130,7 +132,7 @@ def _summary(whole: Mapping[str, float], engine: str, output: Path, run: Run) ->
     lines = {
         "scored": f"{whole['rows']:,.0f} rows in {pace}",
         "tokens": f"{whole['input_tokens']:,.0f}, upper bounds {whole['upper_bound']:,.0f}",
-        "scope": f"{whole['out_of_scope']:,.0f} of {whole['texts']:,.0f} texts are out of scope",
+        "domain": f"{whole['out_of_domain']:,.0f} of {whole['texts']:,.0f} texts are outside the domain",
     }
     if "cost" in whole:
         lines["cost"] = f"{whole['cost']:,.2f}, by upper bounds {whole['cost_upper_bound']:,.2f}"

@@ -54,7 +54,8 @@ class NgramTable:
     `orders` ascend within 1..4; `weights[j]` is an int16 array of length 2**bits[j], kept as a read-only
     copy, in units of 2**-unit_exponent tokens. `tokenizer` names what the table imitates, `provenance` holds
     JSON values. `file_sha256` is the digest of the JSON of the file the table was loaded from (of the file
-    itself where it is not packed), or None. Raises TableError for a field of the wrong type, length or range. Several threads may use one instance at once.
+    itself where it is not packed), or None. Raises TableError for a field of the wrong type, length or range.
+    Several threads may use one instance at once.
     """
 
     tokenizer: str
@@ -79,9 +80,9 @@ class NgramTable:
     def load(cls, source: str | os.PathLike[str]) -> Self:
         """Load a shipped table by its name, or a table file by its path.
 
-        A string without a path separator that ends in neither `.json` nor `.gz` is a name. A file may be packed
-        by gzip. Raises TableError, naming
-        the file, the field, what was found and the mend, when there is no such table or it is not sound.
+        A string without a path separator that ends in neither `.json` nor `.gz` is a name. A file may be
+        packed by gzip. Raises TableError, naming the file, the field, what was found and the mend, when there
+        is no such table or it is not sound.
         """
         path = Path(source)
         if isinstance(source, str) and path.name == source and path.suffix not in (".json", PACKED):
@@ -100,8 +101,8 @@ class NgramTable:
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the table's file whole, packed where the path ends in `.gz`, and return its JSON's SHA-256.
 
-        Equal tables give equal bytes. Raises TableError past 640 KiB of JSON or when the provenance is not JSON, and
-        OSError when the folder cannot be written.
+        Equal tables give equal bytes. Raises TableError past the largest JSON a file may hold or when the
+        provenance is not JSON, and OSError when the folder cannot be written.
         """
         raw = render(self._fields())
         write_whole(Path(path), pack(raw) if Path(path).suffix == PACKED else raw)

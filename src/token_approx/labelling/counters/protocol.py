@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from token_approx.errors import InputError
+from token_approx.errors import MissingExtraError, UsageError
 
-# Scopes: what a count is of.
+# What a count is of.
 ONE_USER_MESSAGE = "one-user-message"
 TEXT = "text"
 AS_LOGGED = "as-logged"
@@ -14,7 +14,7 @@ AS_LOGGED = "as-logged"
 class Counter(Protocol):
     """Counts the tokens of texts as the reference model `model` does.
 
-    `name` is that of the counter, `scope` says what its counts are of, and `batch_size` how many texts it
+    `name` is that of the counter, `counts_of` says what its counts are of, and `batch_size` how many texts it
     takes at once. `count` is asynchronous where it is input and output; it raises one of:
 
         Transient: the same question may be answered when it is asked again.
@@ -24,7 +24,7 @@ class Counter(Protocol):
 
     name: str
     model: str
-    scope: str
+    counts_of: str
     batch_size: int
 
     def count(self, texts: Sequence[str]) -> Sequence[int] | Awaitable[Sequence[int]]:
@@ -55,10 +55,10 @@ class Refused(Exception):  # noqa: N818 - likewise
         self.final = final
 
 
-def missing_extra(counter: str) -> InputError:
+def missing_extra(counter: str) -> MissingExtraError:
     """Return the error for a counter whose library is not installed."""
     extra = counter.replace("_", "-")
-    return InputError(
+    return MissingExtraError(
         f"counter={counter} needs a library that is not installed: pip install 'token-approx[{extra}]'"
     )
 
@@ -67,8 +67,8 @@ def known_model(counter: str, model: str) -> str:
     """Return the model.
 
     Raises:
-        InputError: it is empty.
+        UsageError: it is empty.
     """
     if not model:
-        raise InputError(f"counter={counter} needs the reference model's name: give model=<name>")
+        raise UsageError(f"counter={counter} needs the reference model's name: give model=<name>")
     return model
