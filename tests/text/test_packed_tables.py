@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import json
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,33 +12,57 @@ import numpy as np
 import pytest
 
 from token_approx.text.ngrams import NgramTable, TableError, shipped_file
-from token_approx.text.table_file import MAX_FILE_BYTES, pack, unpack
+from token_approx.text.table_file import MAX_FILE_BYTES
 
-TABLE = NgramTable("made-up", (2,), (12,), (np.arange(4096, dtype=np.int16),), 10)
+Damage = Callable[[bytes], bytes]
+
+TABLE = NgramTable(
+    "made-up",
+    (1, 2),
+    (12, 12),
+    tuple(np.random.default_rng(seed).integers(-300, 900, 4096).astype(np.int16) for seed in (1, 2)),
+    10,
+    provenance={"made": ["for", 1.5, "é"]},
+)
+
+
+def changed(line: Damage, more: bytes) -> Damage:
+    """Return what changes the line of JSON in a packed file and adds bytes at its end."""
+
+    def damage(raw: bytes) -> bytes:
+        first, planes = gzip.decompress(raw).split(b"\n", 1)
+        return gzip.compress(line(first) + b"\n" + planes + more)
+
+    return damage
 
 
 def test_a_packed_table_is_the_same_table(tmp_path: Path) -> None:
-    """Packed or not, the file loads to equal weights and to one digest: that of the JSON."""
-    plain, packed = tmp_path / "table.json", tmp_path / "table.json.gz"
+    """Packed or not, the file loads to equal fields and to one digest: that of the JSON."""
+    plain, packed = tmp_path / "table.json", tmp_path / "table.packed"
     assert TABLE.save(plain) == TABLE.save(packed) == hashlib.sha256(plain.read_bytes()).hexdigest()
-    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
-    assert packed.stat().st_size < plain.stat().st_size
     loaded = [NgramTable.load(path) for path in (plain, packed)]
     assert loaded[0].file_sha256 == loaded[1].file_sha256
-    assert np.array_equal(loaded[0].weights[0], loaded[1].weights[0])
+    assert loaded[0].provenance == loaded[1].provenance == {"made": ["for", 1.5, "é"]}
+    assert all(np.array_equal(*pair) for pair in zip(loaded[0].weights, loaded[1].weights, strict=True))
+    assert NgramTable.load(packed).save(tmp_path / "again.json") == loaded[0].file_sha256
+    assert (tmp_path / "again.json").read_bytes() == plain.read_bytes()
 
 
-def test_any_gzip_will_do(tmp_path: Path) -> None:
-    """A file that another program packed, at another level and time, has the same digest."""
-    path = tmp_path / "table.json.gz"
-    digest = TABLE.save(path)
-    path.write_bytes(gzip.compress(unpack(path.read_bytes()), 1, mtime=12345))
-    assert NgramTable.load(path).file_sha256 == digest
+def test_it_holds_what_the_format_says(tmp_path: Path) -> None:
+    """One gzip member: the JSON on a line without weights, then all low bytes, then all high bytes."""
+    path = tmp_path / "table.packed"
+    TABLE.save(path)
+    line, planes = gzip.decompress(path.read_bytes()).split(b"\n", 1)
+    assert [sorted(table) for table in json.loads(line)["tables"]] == [["bits", "order"]] * 2
+    weights = np.concatenate(TABLE.weights).view(np.uint16)
+    assert planes == (weights & 255).astype(np.uint8).tobytes() + (weights >> 8).astype(np.uint8).tobytes()
+    path.write_bytes(gzip.compress(line + b"\n" + planes, 1, mtime=12345))  # by another program
+    assert NgramTable.load(path).file_sha256 == TABLE.save(tmp_path / "table.json")
 
 
 def test_packed_bytes_are_reproducible(tmp_path: Path) -> None:
-    """Two packings at different times have equal bytes: the header names no time and no system."""
-    first, second = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
+    """Two packings have equal bytes: the header names no time and no system."""
+    first, second = tmp_path / "a.packed", tmp_path / "b.packed"
     TABLE.save(first)
     TABLE.save(second)
     assert first.read_bytes() == second.read_bytes()
@@ -44,24 +70,28 @@ def test_packed_bytes_are_reproducible(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "named"),
     [
-        lambda raw: raw[:-1],
-        lambda raw: raw[:40],
-        lambda raw: raw + b"more",
-        lambda raw: raw[:200] + bytes([raw[200] ^ 0x55]) + raw[201:],
-        lambda _: b"\x1f\x8b nothing that gzip wrote",
-        lambda _: pack(b" " * (MAX_FILE_BYTES + 1)),
+        (lambda raw: raw[:-1], "the file: found 'not one whole"),
+        (lambda raw: raw[:40], "the file: found 'not one whole"),
+        (lambda raw: raw + b"more", "the file: found 'not one whole"),
+        (lambda raw: raw[:-200] + bytes([raw[-200] ^ 0x55]) + raw[-199:], "the file: found"),
+        (lambda _: b"\x1f\x8b nothing that gzip wrote", "the file: found 'Error"),
+        (lambda _: gzip.compress(b" " * (MAX_FILE_BYTES + 1)), "the file: found 'not one whole"),
+        (lambda _: gzip.compress(b"no JSON\n"), "the file: found"),
+        (changed(lambda line: line, b"x"), "the weights: found '16385 bytes'"),
+        (changed(lambda line: line.replace(b'"bits": 12', b'"bits": 13'), b""), "the weights: found"),
+        (changed(lambda line: line.replace(b'"bits": 12', b'"bits": -1'), b""), "the weights: found"),
+        (changed(lambda line: line.replace(b'"fold"', b'"wrap"'), b""), "fold: found None"),
+        (changed(lambda line: line.replace(b'sha256": "', b'sha256": "0'), b""), "weights_sha256: found"),
     ],
-    ids=["cut", "cut short", "lengthened", "one byte changed", "no gzip", "too much"],
-)
-def test_damaged_packed_files_are_refused(tmp_path: Path, damage: object) -> None:
-    """A packed file that is cut, changed, or unpacks to more than a table, is one error that names it."""
-    path = tmp_path / "spoiled.json.gz"
+)  # fmt: skip
+def test_damaged_packed_files_are_refused(tmp_path: Path, damage: Damage, named: str) -> None:
+    """A packed file that is cut or changed, or unpacks to more than a table, is one error that names it."""
+    path = tmp_path / "spoiled.packed"
     TABLE.save(path)
-    assert callable(damage)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(TableError, match=r"spoiled\.json\.gz: the file: found"):
+    with pytest.raises(TableError, match=rf"spoiled\.packed: {named}"):
         NgramTable.load(path)
 
 

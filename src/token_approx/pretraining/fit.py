@@ -65,13 +65,16 @@ def fit_weights(corpus: Corpus, importance: Floats, spec: FitSpec) -> Floats:
     piece = np.repeat(importance, counted) / (np.diff(edges) * density + spec.offset)
     document = spec.document * importance / np.maximum(tokens, spec.floor) ** 2
     ridge = np.repeat(np.asarray(spec.ridge), [1 << bits for bits in spec.layout.bits])
-    weights = conjugate_gradients(design, target, piece, document, ridge, spec.iterations)
+    # The scale only speeds the steps up: that of the first fit, which is dear, serves the later ones.
+    scale = ridge + design.backward(piece) + design.document_squares(document)
+    problem = Problem(design, target, ridge, scale)
+    weights = conjugate_gradients(problem, piece, document, spec.iterations, np.zeros(design.size))
     for _ in range(spec.passes):
         error = design.forward(weights) - target
         whole = np.add.reduceat(error, design.documents[:-1]) / np.maximum(tokens, spec.floor)
         pieces = piece * by_size(error * np.sqrt(piece / np.repeat(importance, counted)), spec.least_piece)
         documents = document * by_size(whole, spec.least_document)
-        weights = conjugate_gradients(design, target, pieces, documents, ridge, spec.more_iterations, weights)
+        weights = conjugate_gradients(problem, pieces, documents, spec.more_iterations, weights)
     return weights
 
 
@@ -86,30 +89,35 @@ def by_size(error: Floats, least: float) -> Floats:
     return factors * (float(squares.sum()) / total if total > 0.0 else least)
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Pieces and what they should cost: `target` in tokens, shape (pieces,).
+
+    `ridge` is the penalty and `scale` the size of the second derivative by column, shape (columns,).
+    """
+
+    design: Design
+    target: Floats
+    ridge: Floats
+    scale: Floats
+
+
 def conjugate_gradients(
-    design: Design,
-    target: Floats,
-    piece: Floats,
-    document: Floats,
-    ridge: Floats,
-    iterations: int,
-    start: Floats | None = None,
+    problem: Problem, piece: Floats, document: Floats, iterations: int, start: Floats
 ) -> Floats:
     """Minimise piece errors^2 . piece + document errors^2 . document + weights^2 . ridge; shape (columns,).
 
-    `target` and `piece` have shape (pieces,), `document` (documents,), `ridge` and `start` (columns,); steps
-    begin at `start`, or at 0.
+    `piece` has shape (pieces,), `document` (documents,); steps begin at `start`, shape (columns,).
     """
+    design, ridge, scale = problem.design, problem.ridge, problem.scale
     counted = np.diff(design.documents)
 
     def weighted(error: Floats) -> Floats:
         whole = np.add.reduceat(error, design.documents[:-1]) * document
         return error * piece + np.repeat(whole, counted)
 
-    scale = ridge + design.backward(piece) + design.document_squares(document)
-    weights = np.zeros(design.size) if start is None else start.copy()
-    left = target if start is None else target - design.forward(start)
-    gradient = design.backward(weighted(left)) - ridge * weights
+    weights = start.copy()
+    gradient = design.backward(weighted(problem.target - design.forward(start))) - ridge * weights
     step = gradient / scale
     slope = float(gradient @ step)
     for _ in range(iterations):

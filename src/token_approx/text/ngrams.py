@@ -25,22 +25,13 @@ import numpy.typing as npt
 from ..files import write_whole
 from .counts import encode
 from .ngram_costs import BEFORE, BLOCK, START, Planes, block_costs, build_planes, short_score
-from .table_file import (
-    MAX_FILE_BYTES,
-    PACKED,
-    TableError,
-    TableFields,
-    check_fields,
-    pack,
-    parse,
-    refuse,
-    render,
-    unpack,
-)
+from .packed_table import PACKED, pack, read_table
+from .table_file import MAX_FILE_BYTES, TableError, TableFields, check_fields, refuse, render
 
 __all__ = ["KNUTH", "NgramTable", "TableError"]
 
 KNUTH = 2654435761
+SUFFIXES = (".json", PACKED)
 
 # Bytes up to which fresh arrays beat the block's buffers: 200 bytes take 10 us against 16, 2 KiB 20 against
 # 25, 8 KiB the same.
@@ -53,8 +44,8 @@ class NgramTable:
 
     `orders` ascend within 1..4; `weights[j]` is an int16 array of length 2**bits[j], kept as a read-only
     copy, in units of 2**-unit_exponent tokens. `tokenizer` names what the table imitates, `provenance` holds
-    JSON values. `file_sha256` is the digest of the JSON of the file the table was loaded from (of the file
-    itself where it is not packed), or None. Raises TableError for a field of the wrong type, length or range.
+    JSON values. `file_sha256` is the digest of the file the table was loaded from (of the JSON file that it
+    stands for where it is packed), or None. Raises TableError for a field of the wrong type, length or range.
     Several threads may use one instance at once.
     """
 
@@ -80,17 +71,17 @@ class NgramTable:
     def load(cls, source: str | os.PathLike[str]) -> Self:
         """Load a shipped table by its name, or a table file by its path.
 
-        A string without a path separator that ends in neither `.json` nor `.gz` is a name. A file may be
-        packed by gzip. Raises TableError, naming the file, the field, what was found and the mend, when there
-        is no such table or it is not sound.
+        A string without a path separator that ends in neither `.json` nor `.packed` is a name. Raises
+        TableError, naming the file, the field, what was found and the mend, when there is no such table or it
+        is not sound.
         """
         path = Path(source)
-        if isinstance(source, str) and path.name == source and path.suffix not in (".json", PACKED):
+        if isinstance(source, str) and path.name == source and path.suffix not in SUFFIXES:
             path = shipped_file(source)
         try:
             with path.open("rb") as stream:
-                raw = unpack(stream.read(MAX_FILE_BYTES + 1))
-            return cls(**parse(raw), file_sha256=hashlib.sha256(raw).hexdigest())
+                fields, digest = read_table(stream.read(MAX_FILE_BYTES + 1))
+            return cls(**fields, file_sha256=digest)
         except OSError as problem:
             message = f"{path}: cannot be read ({problem.strerror}); check the path"
             raise TableError(message) from None
@@ -99,13 +90,13 @@ class NgramTable:
             raise TableError(message) from None
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write the table's file whole, packed where the path ends in `.gz`, and return its JSON's SHA-256.
+        """Write the table's file whole, packed where its name ends in `.packed`; return its JSON's SHA-256.
 
         Equal tables give equal bytes. Raises TableError past the largest JSON a file may hold or when the
         provenance is not JSON, and OSError when the folder cannot be written.
         """
         raw = render(self._fields())
-        write_whole(Path(path), pack(raw) if Path(path).suffix == PACKED else raw)
+        write_whole(Path(path), pack(self._fields()) if Path(path).suffix == PACKED else raw)
         return hashlib.sha256(raw).hexdigest()
 
     @property
@@ -216,7 +207,7 @@ def shipped_file(name: str) -> Path:
     from importlib.resources import files  # noqa: PLC0415
 
     folder = Path(str(files(__package__))) / "tables"
-    shipped = {entry.name.split(".json")[0]: entry for entry in folder.glob("*.json*")}
+    shipped = {entry.stem: entry for entry in folder.iterdir() if entry.suffix in SUFFIXES}
     if name not in shipped:
         names = ", ".join(sorted(shipped)) or "none"
         refuse(
