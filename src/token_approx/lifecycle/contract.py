@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 from token_approx.estimator.coefs_file import COEFS
 from token_approx.files import write_whole
-from token_approx.text.features import NGRAM, TABLES
+from token_approx.text.features import NGRAM, TABLES, shipped_table
 
 __all__ = [
     "COEFS",
@@ -25,11 +26,26 @@ SCHEMA_VERSION = 2
 SCHEMA_FILE = "model_coefs.schema.json"
 
 
-def tables_of(features: Iterable[str]) -> dict[str, Path]:
+class TableFile(NamedTuple):
+    """An n-gram table as a model's file: its name, and its JSON."""
+
+    name: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 by which model_coefs.json names it."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def tables_of(features: Iterable[str]) -> dict[str, TableFile]:
     """Return the files of the shipped n-gram tables that some features are costs under."""
-    tables = files("token_approx.text") / "tables"
-    shipped = {NGRAM + table: Path(str(tables / f"{table}.json")) for table in TABLES}
-    return {name: shipped[name] for name in features if name in shipped}
+    names = {name: name.removeprefix(NGRAM) for name in features if name.startswith(NGRAM)}
+    return {
+        name: TableFile(f"{table}.json", shipped_table(table).json())
+        for name, table in names.items()
+        if table in TABLES
+    }
 
 
 def schema_text() -> str:

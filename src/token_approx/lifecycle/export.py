@@ -38,8 +38,8 @@ def model_coefs(
             for name, value in zip(candidate.features, champion.fit.coefficients, strict=True)
         },
         "tables": {
-            name: {"file": path.name, "sha256": sha256(path)}
-            for name, path in tables_of(candidate.features).items()
+            name: {"file": table.name, "sha256": table.sha256}
+            for name, table in tables_of(candidate.features).items()
         },
         "upper_bound": [_bound(bound) for bound in reported.upper],
         "lower_bound": [_bound(bound) for bound in reported.lower],

@@ -36,15 +36,8 @@ from .ngram_costs import (
     build_planes,
     short_score,
 )
-from .table_file import (
-    MAX_FILE_BYTES,
-    TableError,
-    TableFields,
-    check_fields,
-    parse,
-    refuse,
-    render,
-)
+from .packed_table import PACKED, pack, read_table
+from .table_file import MAX_FILE_BYTES, TableError, TableFields, check_fields, refuse, render
 
 if TYPE_CHECKING:
     from ._kernel import Plan
@@ -52,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["KNUTH", "NgramTable", "TableError"]
 
 KNUTH = 2654435761
+SUFFIXES = (".json", PACKED)
 
 # Bytes up to which fresh arrays beat the block's buffers: 200 bytes take 10 us against 16, 2 KiB 20 against
 # 25, 8 KiB the same.
@@ -64,8 +58,9 @@ class NgramTable:
 
     `orders` ascend within 1..4; `weights[j]` is an int16 array of length 2**bits[j], kept as a read-only
     copy, in units of 2**-unit_exponent tokens. `tokenizer` names what the table imitates, `provenance` holds
-    JSON values. `file_sha256` is the digest of the file the table was loaded from, or None. Raises TableError
-    for a field of the wrong type, length or range. Several threads may use one instance at once.
+    JSON values. `file_sha256` is the digest of the file the table was loaded from (of the JSON file that it
+    stands for where it is packed), or None. Raises TableError for a field of the wrong type, length or range.
+    Several threads may use one instance at once.
     """
 
     tokenizer: str
@@ -90,16 +85,17 @@ class NgramTable:
     def load(cls, source: str | os.PathLike[str]) -> Self:
         """Load a shipped table by its name, or a table file by its path.
 
-        A string without a path separator and without the suffix `.json` is a name. Raises TableError, naming
-        the file, the field, what was found and the mend, when there is no such table or it is not sound.
+        A string without a path separator that ends in neither `.json` nor `.packed` is a name. Raises
+        TableError, naming the file, the field, what was found and the mend, when there is no such table or it
+        is not sound.
         """
         path = Path(source)
-        if isinstance(source, str) and path.name == source and path.suffix != ".json":
-            path = _shipped(source)
+        if isinstance(source, str) and path.name == source and path.suffix not in SUFFIXES:
+            path = shipped_file(source)
         try:
             with path.open("rb") as stream:
-                raw = stream.read(MAX_FILE_BYTES + 1)
-            return cls(**parse(raw), file_sha256=hashlib.sha256(raw).hexdigest())
+                fields, digest = read_table(stream.read(MAX_FILE_BYTES + 1))
+            return cls(**fields, file_sha256=digest)
         except OSError as problem:
             message = f"{path}: cannot be read ({problem.strerror}); check the path"
             raise TableError(message) from None
@@ -111,14 +107,18 @@ class NgramTable:
             raise TableError(message) from None
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write the table's file whole and return the file's SHA-256.
+        """Write the table's file whole, packed where its name ends in `.packed`; return its JSON's SHA-256.
 
-        Equal tables give equal bytes. Raises TableError past 640 KiB or when the provenance is not JSON, and
-        OSError when the folder cannot be written.
+        Equal tables give equal bytes. Raises TableError past the largest JSON a file may hold or when the
+        provenance is not JSON, and OSError when the folder cannot be written.
         """
-        raw = render(self._fields())
-        write_whole(Path(path), raw)
+        raw = self.json()
+        write_whole(Path(path), pack(self._fields()) if Path(path).suffix == PACKED else raw)
         return hashlib.sha256(raw).hexdigest()
+
+    def json(self) -> bytes:
+        """Return the table's file as JSON, the contract's form of it; raises TableError as `save` does."""
+        return render(self._fields())
 
     @cached_property
     def unit(self) -> float:
@@ -253,15 +253,21 @@ def _utf8(text: str | bytes) -> bytes:
     raise TypeError(message)
 
 
-def _shipped(name: str) -> Path:
+def shipped_tables() -> dict[str, Path]:
+    """Return the files of the tables that the package brings, by name, in the names' order."""
     # Imported here: a table beside model_coefs.json is loaded by path and need not pay for this import.
     from importlib.resources import files  # noqa: PLC0415
 
     folder = Path(str(files(__package__))) / "tables"
-    path = folder / f"{name}.json"
-    if not path.is_file():
-        names = ", ".join(sorted(entry.stem for entry in folder.glob("*.json"))) or "none"
+    return {entry.stem: entry for entry in sorted(folder.iterdir()) if entry.suffix in SUFFIXES}
+
+
+def shipped_file(name: str) -> Path:
+    """Return the file of a shipped table; raises TableError, with the names there are, for another name."""
+    shipped = shipped_tables()
+    if name not in shipped:
+        names = ", ".join(shipped) or "none"
         refuse(
             "table", name, f"shipped tables are: {names}; a file's path holds a separator or ends in .json"
         )
-    return path
+    return shipped[name]
