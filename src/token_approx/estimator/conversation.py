@@ -1,35 +1,47 @@
 """Several texts that go to the provider together: chat messages, and a context that grows."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..text.counts import count
 from ..text.streaming import TextStream
-from .total import Decision, Total, rounded
+from .byte_bounds import MESSAGES, MOST_FRAMING, TEXTS, message_framing
+from .total import Decision, TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
 
 Message = Mapping[str, Any]
-# Tokens that frame a message and that its estimate does not hold, by what the model's labels are counts of.
-# Of a message or a logged request, they hold the framing. Of a text alone they do not, nor do they tell how
-# much it is: providers count 6 to 8 tokens for one message, and this is the most of it.
-FRAMING = {"one-user-message": 0, "en-long-one-turn": 0, "as-logged": 0, "text": 8, "text-alone": 8}
 # Fields of a message that have tokens of their own.
 NOT_ESTIMATED = ("tool_calls", "function_call")
 
 
-def framing_tokens(counts_of: str | None, framing: float | None) -> float:
-    """Return the tokens to add to each message's estimate: `framing`, or what `FRAMING` has for them.
+def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -> float:
+    """Return the tokens to add to the estimates of messages: `framing` for each, or what is known of it.
+
+    Labels of messages and of logged requests hold the framing. So does an estimate, as much of it as the
+    model's intercept does; a model without one was fitted where framing does not matter, and lost it. Labels
+    of texts alone do not hold it, nor tell how much it is.
 
     Raises:
-        InputError: `framing` is negative; or it is not given and `counts_of` is unknown.
+        InputError: `framing` is negative; or it is not given and what the labels count is unknown.
     """
-    if framing is None and counts_of not in FRAMING:
+    if framing is not None:
+        return _framing(framing) * messages
+    if estimator.counts_of in TEXTS:
+        return MOST_FRAMING * messages
+    if estimator.counts_of not in (*MESSAGES, "as-logged"):
         raise InputError(
-            f"framing: the model's labels are counts of {counts_of!r}: give the tokens per message"
+            f"framing: the model's labels are counts of {estimator.counts_of!r}: give the tokens per message"
         )
-    tokens = FRAMING[str(counts_of)] if framing is None else framing
+    of_request, of_message = message_framing(estimator.model)
+    held = max(0.0, estimator.intercept) * messages
+    return max(0.0, of_request + of_message * messages - held) if messages else 0.0
+
+
+def _framing(tokens: float) -> float:
     if tokens < 0:
         raise InputError(f"framing={tokens}: give a number of tokens of at least 0")
     return tokens
@@ -95,7 +107,7 @@ class RunningCount:
             InputError: `known_tokens` is negative.
         """
         self._estimator = estimator
-        self._stream = TextStream(estimator.tables, basic=estimator.weighs_counts)
+        self._stream = TextStream(estimator.tables)
         self.exact(known_tokens)
         if not known_tokens:
             self._start = self._end = 0.0
@@ -106,10 +118,17 @@ class RunningCount:
         Raises:
             InputError: `framing` is negative.
         """
-        self._known += framing_tokens(None, framing)
+        self._known += _framing(framing)
+        before, start = self._stream.features(), self._end
         self._stream.add(text)
-        start, self._end = self._end, self._linear_sum()
-        self._pieces.append(self._end - start)
+        after, self._end = self._stream.features(), self._linear_sum()
+        if after["bytes"] == before["bytes"]:
+            return
+        # The domain is told by the piece's own words and lines, and by its cost where it stands.
+        alone = asdict(count(text))
+        features = {name: alone.get(name, value - before[name]) for name, value in after.items()}
+        found = self._estimator.of_features(features)
+        self._pieces.append(found._replace(linear_sum=self._end - start))
 
     def exact(self, usage_tokens: int) -> None:
         """Take the provider's figure for all that was appended so far.
@@ -120,7 +139,7 @@ class RunningCount:
         if usage_tokens < 0:
             raise InputError(f"known tokens: {usage_tokens}: give a number of at least 0")
         self._known: float = usage_tokens
-        self._pieces: list[float] = []
+        self._pieces: list[TextEstimate] = []
         self._start = self._end = self._linear_sum()
 
     @property
@@ -128,7 +147,12 @@ class RunningCount:
         """The tokens of the context: what is known, and the estimate of the rest."""
         return rounded(self._known + (self._end - self._start))
 
-    def upper_bound(self, confidence: float = 0.95) -> int:
+    @property
+    def out_of_domain(self) -> str:
+        """Why the first appended text that is out of the model's domain is; "" if none is."""
+        return self._total().out_of_domain
+
+    def upper_bound(self, confidence: float = 0.95) -> float:
         """Return `Total.upper_bound` of the context; what is known is exact."""
         return self._total().upper_bound(confidence)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..text.counts import count, count_many
+from ..text.known_ngrams import rare_name
 from ..text.ngrams import NgramTable
 
 Floats = npt.NDArray[np.float64]
@@ -32,6 +33,15 @@ class LinearModel:
         found = {name: table.tokens(text) for name, table in self.tables.items()}
         if self.weighs_counts:
             found |= asdict(count(text))
+        return found
+
+    def domain_features(self, text: str | bytes) -> dict[str, float]:
+        """Return the features of a text that tell its domain: basic counts, costs, and its rare n-grams."""
+        found: dict[str, float] = asdict(count(text))
+        for name, table in self.tables.items():
+            found[name] = table.tokens(text)
+            if table.known is not None:
+                found[rare_name(name)] = table.rare(text)
         return found
 
     @property
@@ -68,6 +78,15 @@ class LinearModel:
             found |= counts or count_many(data)
         for name, table in self.tables.items():
             found[name] = table.score_many(data).astype(np.float64) * table.unit
+        return found
+
+    def domain_features_many(self, data: Sequence[bytes]) -> dict[str, Floats]:
+        """Return `domain_features` of each text, (texts,) by name."""
+        found = count_many(data)
+        found |= self.features_many(data, found)
+        for name, table in self.tables.items():
+            if table.known is not None:
+                found[rare_name(name)] = table.rare_many(data).astype(np.float64)
         return found
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from token_approx.fitting.bounds import Bound, at_level, evaluate_bounds
+from token_approx.estimator.bounds import Bound, at_level
+from token_approx.fitting.bounds import evaluate_bounds
 from token_approx.fitting.dataset import Dataset, Floats
 from token_approx.fitting.metrics import SHORT, intervals, mean_intervals, metrics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
@@ -43,7 +44,8 @@ def assess(
 
     `linear_sums` holds each estimator's sums (n,) by its name, the model's first; an estimate is the sum
     rounded, and not below 0. `bounds` are the model's upper bounds; `in_domain` (n,) says which records
-    are in its domain. Of more than 10,000 records, intervals rest on fewer than `resamples` of 2,000, at least 200.
+    are in its domain. Of more than 10,000 records, intervals rest on fewer than `resamples` of 2,000, at
+    least 200.
     """
     name = next(iter(linear_sums))
     resamples = min(resamples, max(FEWEST_RESAMPLES, MOST_DRAWN // len(dataset)))

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting import comparison as results
-from token_approx.fitting.bounds import Bound, lower_bounds, upper_bounds
+from token_approx.fitting.bounds import lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import Settings
 from token_approx.reporting import diagnostics

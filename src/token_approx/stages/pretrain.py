@@ -16,6 +16,7 @@ from token_approx.files import write_whole
 from token_approx.lifecycle import tracking
 from token_approx.pretraining.documents import held_out, read_documents
 from token_approx.pretraining.fit import FitSpec, fit_table
+from token_approx.pretraining.known import ngram_counts, with_known_ngrams
 from token_approx.pretraining.pieces import Bytes, Corpus, gather_counted, gather_traced
 from token_approx.reporting.breakdown import breakdown, category_figure
 from token_approx.reporting.figures import png
@@ -38,7 +39,8 @@ def pretrain(config: DictConfig) -> None:
         importance = instantiate(config.importance, _convert_="all").of(inside)
         corpus = _corpus(inside, ends, spec.pieces.head)
         provenance = _provenance(config, documents, corpus)
-        table = fit_table(corpus, importance, spec, config.name, provenance)
+        counted = ngram_counts(inside["text"], spec.layout.fold)
+        table = with_known_ngrams(fit_table(corpus, importance, spec, config.name, provenance), *counted)
         del corpus
         path = Path(config.out or f"{config.reports}/{config.name}.json")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ Costs: TypeAlias = npt.NDArray[np.int16 | np.int32]
 _PAIR = 2
 _ALL_BYTES = np.uint32(2**32 - 1)
 _ZERO, _TEN = np.uint8(ord("0")), np.uint8(10)
-_FOLD_DIGITS = bytes(ord("0") if ord("0") <= byte <= ord("9") else byte for byte in range(256))
+FOLD_DIGITS = bytes(ord("0") if ord("0") <= byte <= ord("9") else byte for byte in range(256))
 
 
 class _Plane(NamedTuple):
@@ -82,7 +82,7 @@ def short_score(planes: Planes, data: bytes, before: bytes) -> int:
 
     `before` is the BEFORE bytes ahead of the text. The calls, not the bytes, are what a short text costs.
     """
-    folded = (before + data).translate(_FOLD_DIGITS) if planes.fold else before + data
+    folded = (before + data).translate(FOLD_DIGITS) if planes.fold else before + data
     keys = np.ndarray((len(data),), ">u4", folded, strides=(1,)).astype(np.uint32)
     parts = []
     for mask, shift, exact, weights in planes.lookups:
@@ -104,7 +104,7 @@ def block_costs(planes: Planes, data: bytes, before: bytes) -> Iterator[Costs]:
     and by any other call in the same thread.
     """
     folded = _WORK.folded
-    context = before.translate(_FOLD_DIGITS) if planes.fold else before
+    context = before.translate(FOLD_DIGITS) if planes.fold else before
     folded[:BEFORE] = np.frombuffer(context, np.uint8)
     for start in range(0, len(data), BLOCK):
         size = min(BLOCK, len(data) - start)
