@@ -45,13 +45,21 @@ def test_messages_are_the_sum_of_their_texts() -> None:
 
 @pytest.mark.parametrize(
     ("counts_of", "framing"),
-    [("one-user-message", 8), ("en-long-one-turn", 8), ("as-logged", 8), ("text", 8), ("text-alone", 8)],
+    [("one-user-message", 10), ("en-long-one-turn", 10), ("as-logged", 10), ("text", 16), ("text-alone", 16)],
 )
 def test_framing_follows_what_the_labels_count(counts_of: str, framing: int) -> None:
-    """Labels of messages and of logged requests hold the framing; those of texts do not, and 8 are added."""
+    """Without an intercept, a model of messages gets what its family adds: 2 to a request, 4 to a message.
+
+    For labels of texts alone, 8 are added to each message. What the intercept holds is not added again.
+    """
     model = replace(NGRAM, counts_of=counts_of)
     texts = [user("Hello!"), user("Good day!")]
-    assert model.messages(texts).known == 2 * framing
+    assert model.messages(texts).known == framing
+    assert replace(model, model="a model of nobody's").messages(texts).known == 16
+    if framing == 10:
+        assert replace(model, intercept=4.0).messages(texts).known == 2
+        assert replace(model, intercept=70.0).messages(texts).known == 0
+        assert replace(model, intercept=-70.0).messages(texts).known == 10
     assert model.messages(texts, framing=3).known == 6
 
 
