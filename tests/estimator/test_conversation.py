@@ -54,18 +54,18 @@ def test_framing_follows_what_the_labels_count(counts_of: str, framing: int) -> 
     """
     model = replace(NGRAM, counts_of=counts_of)
     texts = [user("Hello!"), user("Good day!")]
-    assert model.messages(texts).known == framing
-    assert replace(model, model="a model of nobody's").messages(texts).known == 16
+    assert model.messages(texts).framing == framing
+    assert replace(model, model="a model of nobody's").messages(texts).framing == 16
     if framing == 10:
-        assert replace(model, intercept=4.0).messages(texts).known == 2
-        assert replace(model, intercept=70.0).messages(texts).known == 0
-        assert replace(model, intercept=-70.0).messages(texts).known == 10
+        assert replace(model, intercept=4.0).messages(texts).framing == 2
+        assert replace(model, intercept=70.0).messages(texts).framing == 0
+        assert replace(model, intercept=-70.0).messages(texts).framing == 10
     assert model.messages(texts, framing=3).known == 6
 
 
 def test_what_the_shipped_labels_count_is_known() -> None:
     """Every default says what its labels are counts of, so that messages need no framing to be given."""
-    assert {name: Estimator.default(name).messages([user("a")]).known for name in default_names()} == {
+    assert {name: Estimator.default(name).messages([user("a")]).framing for name in default_names()} == {
         "cl100k_base": 8, "claude-3-7-sonnet-latest": 7, "claude_2": 8, "o200k_base": 8,
     }  # fmt: skip
 

@@ -18,8 +18,8 @@ Message = Mapping[str, Any]
 NOT_ESTIMATED = ("tool_calls", "function_call")
 
 
-def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -> float:
-    """Return the tokens to add to the estimates of messages: `framing` for each, or what is known of it.
+def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -> tuple[float, float]:
+    """Return the tokens that frame messages: those that are known, `framing` for each; else the most of them.
 
     Labels of messages and of logged requests hold the framing. So does an estimate, as much of it as the
     model's intercept does; a model without one was fitted where framing does not matter, and lost it. Labels
@@ -29,16 +29,16 @@ def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -
         InputError: `framing` is negative; or it is not given and what the labels count is unknown.
     """
     if framing is not None:
-        return _framing(framing) * messages
-    if estimator.counts_of in TEXTS:
-        return MOST_FRAMING * messages
+        return _framing(framing) * messages, 0.0
+    if estimator.counts_of in TEXTS or not messages:
+        return 0.0, MOST_FRAMING * messages
     if estimator.counts_of not in (*MESSAGES, "as-logged"):
         raise InputError(
             f"framing: the model's labels are counts of {estimator.counts_of!r}: give the tokens per message"
         )
     of_request, of_message = message_framing(estimator.model)
     held = max(0.0, estimator.intercept) * messages
-    return max(0.0, of_request + of_message * messages - held) if messages else 0.0
+    return 0.0, max(0.0, of_request + of_message * messages - held)
 
 
 def _framing(tokens: float) -> float:

@@ -87,9 +87,9 @@ class Estimator(LinearModel):
 
         return cls(**read_coefs(shipped(reference_model), TABLES))
 
-    def total(self, texts: Sequence[TextEstimate], known: float = 0) -> Total:
-        """Return what texts that were estimated have together, with `known` tokens."""
-        return Total(texts, self.upper, self.lower, known)
+    def total(self, texts: Sequence[TextEstimate], known: float = 0, framing: float = 0) -> Total:
+        """Return what texts that were estimated have together, with `known` tokens and at most `framing`."""
+        return Total(texts, self.upper, self.lower, known, framing)
 
     def of_features(self, features: Mapping[str, float]) -> TextEstimate:
         """Return what is known of a text with these features, of which `domain_features` makes all."""
@@ -170,9 +170,9 @@ class Estimator(LinearModel):
 
         A message has a `role` and a `content`: a string, or a list of parts of type "text". `framing` is the
         number of tokens to add for each message. By default, for a model whose labels count messages, it is
-        what the provider adds to a request and to each of its messages, minus what the model's intercept holds
-        of it. For one whose labels are counts of texts alone it is 8 for each message: nothing in the
-        records tells, and providers count 6 to 8 for one message.
+        what the provider adds to a request and to each of its messages, minus what the intercept holds of it.
+        For one whose labels are counts of texts alone it is 8 for each message: nothing in the records tells,
+        and providers count 6 to 8 for one message. A lower bound goes without framing that is not given.
 
         >>> total = Estimator.default("o200k_base").messages(
         ...     [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
@@ -185,8 +185,8 @@ class Estimator(LinearModel):
                 `framing` is not given and the model does not say what its labels are counts of.
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
-        known = chat_framing(self, len(texts), framing)
-        return self.total([self._measured(text) for text in texts], known)
+        found = [self._measured(text) for text in texts]
+        return self.total(found, *chat_framing(self, len(texts), framing))
 
     def with_context(self, known_tokens: int = 0) -> RunningCount:
         """Return a count of a context that grows, of which the provider counted `known_tokens` so far."""
