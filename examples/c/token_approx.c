@@ -14,7 +14,8 @@ static void load(Model *m, const char *path) {
         snprintf(beside, sizeof beside, "%.*s%.*s", slash ? (int)(slash + 1 - path) : 0, path, length(file), file + 1);
         Table *table = &m->tables[m->features / 2];
         *table = load_table((char *)read_all(fopen(beside, "rb"), beside).data);
-        if (table->threes.size) snprintf(m->name[m->features + 1], NAME, "rare_%.*s", length(p) - 6, p + 7);  // no ngram_
+        if (table->threes.size)  // without "ngram_"
+            snprintf(m->name[m->features + 1], NAME, "rare_%.*s", length(p) - 6, p + 7);
     }
 }
 
@@ -79,7 +80,8 @@ static int agrees(const Model *m, const char *vector) {
     for (size_t i = 0; i < text.size; i++) text.data[i] = piece.data[i % piece.size];
     double values[FEATURES], sum = measure(m, text, values), most = byte_bound(m, values[0]);
     const char *expected = member(vector, "byte_bound");
-    int fine = (*expected == 'n' ? isnan(most) : most == strtod(expected, NULL)) && sum == number(vector, "linear_sum") && estimate(sum) == number(vector, "estimate")
+    int fine = sum == number(vector, "linear_sum") && estimate(sum) == number(vector, "estimate")
+        && (*expected == 'n' ? isnan(most) : most == strtod(expected, NULL))
         && in_domain(m, values) == (*member(vector, "in_domain") == 't');
     for (int i = 0; i < m->features; i++)
         if (*m->name[i]) fine &= values[i] == number(member(vector, "features"), m->name[i]);
