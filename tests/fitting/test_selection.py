@@ -1,5 +1,6 @@
 """The champion is simple, sane, and clearly better than the baseline, or the run says so."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,21 +13,23 @@ import pytest
 from tests.conftest import load_part
 from token_approx.fitting.candidates import Candidate, LinearFit, Model
 from token_approx.fitting.comparison import Comparison, compare
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import Dataset, read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.nonnegative import NonNegativeRegression
-from token_approx.fitting.sanity import MARK, Sanity
+from token_approx.fitting.sanity import Flag, Sanity
 from token_approx.fitting.search import Grid
-from token_approx.fitting.selection import Rule
+from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 
 MakeRecords = Callable[..., Path]
-SETTINGS = Settings(grouped=False, folds=5, repeats=2, curve_sizes=2, curve_repeats=1, resamples=200, seed=1)
+SETTINGS = ComparisonSettings(
+    grouped=False, folds=5, repeats=2, curve_sizes=2, curve_repeats=1, resamples=200, seed=1
+)
 SIMPLER_FIRST = ("ols_origin", "ols", "relative_ols", "nonnegative")
 
 
-def run(dataset: Dataset, rule: Rule, sets: dict[str, list[str]], *models: str) -> Comparison:
+def run(dataset: Dataset, rule: SelectionRule, sets: dict[str, list[str]], *models: str) -> Comparison:
     """Compare configured models on named feature sets."""
     return compare(
         dataset,
@@ -57,7 +60,7 @@ def test_a_useless_feature_is_not_chosen(make_records: MakeRecords, tolerance: s
     dataset = useless(make_records(250, seed=seed), seed)
     helps = ["bytes", "emoji"]
     sets = {"bytes": ["bytes"], "with_noise": ["bytes", "noise"], "helps": helps, "both": [*helps, "noise"]}
-    rule = Rule(SIMPLER_FIRST, by="cv", tolerance=tolerance, sane=False)  # type: ignore[arg-type]
+    rule = SelectionRule(SIMPLER_FIRST, by="cv", tolerance=tolerance, sane=False)  # type: ignore[arg-type]
     assert run(dataset, rule, sets).champion.candidate.feature_set == "helps"
 
 
@@ -72,7 +75,7 @@ def test_sources_left_out_decide(make_records: MakeRecords) -> None:
     )
     sets = {"words": ["bytes", "words"], "telling": ["bytes", "words", *telling]}
     by = {
-        basis: run(dataset, Rule(SIMPLER_FIRST, by=basis, sane=False), sets)
+        basis: run(dataset, SelectionRule(SIMPLER_FIRST, by=basis, sane=False), sets)
         for basis in ("cv", "unseen_source")
     }
     assert by["cv"].champion.candidate.feature_set == "telling"
@@ -88,7 +91,7 @@ def test_no_gain_over_bytes_makes_bytes_the_champion(make_records: MakeRecords) 
     for seed in range(6):
         noise = np.random.default_rng(seed).normal(0, 300, len(size))
         noisy = replace(dataset, tokens=np.maximum(1, 500 + size / 4 + noise))
-        rule = Rule(("relative_ols", "ols"), by="cv", margin=0.0, sane=False)
+        rule = SelectionRule(("relative_ols", "ols"), by="cv", margin=0.0, sane=False)
         sets = {"bytes": ["bytes"], "more": ["bytes", "words", "lines"]}
         found = run(noisy, rule, sets, "ols", "relative_ols")
         assert found.champion.candidate.name == "ols · bytes"
@@ -100,7 +103,7 @@ def test_what_was_passed_over_is_told(make_records: MakeRecords) -> None:
     """Candidates with a lower error are listed with the reason, the lowest first."""
     dataset = read_dataset("d", str(make_records(60)))
     sets = {"bytes": ["bytes"], "both": ["bytes", "words"]}
-    found = run(dataset, Rule(SIMPLER_FIRST, by="cv", margin=50.0, sane=False), sets)
+    found = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv", margin=50.0, sane=False), sets)
     assert found.champion.candidate.feature_set == "bytes"
     ((passed, reason),) = found.selection.passed_over
     assert passed.candidate.feature_set == "both"
@@ -113,16 +116,20 @@ def test_flags() -> None:
     candidate = Candidate("ols", ols, "two", ("bytes", "words"))
 
     def flags(intercept: float, *weights: float, smallest: float = 100.0) -> str:
-        return "; ".join(Sanity().flags(candidate, LinearFit(intercept, np.array(weights)), smallest))
+        return "; ".join(
+            map(str, Sanity().flags(candidate, LinearFit(intercept, np.array(weights)), smallest))
+        )
 
     assert flags(7, 0.25, 0.1) == ""
     assert flags(-0.2, 0.25, 0.1) == ""
     assert (
         flags(-800, 0.25, 0.1)
-        == f"{MARK}: -800 tokens for an empty text; the intercept is larger than the smallest record"
+        == "says -800 tokens for an empty text; has an intercept larger than its smallest record"
     )
-    assert f"{MARK}: 60 tokens" in flags(60, 0.25, 0.1)
-    assert f"{MARK}: a negative weight on words" in flags(0, 0.25, -0.1)
+    assert flags(60, 0.25, 0.1) == "says 60 tokens for an empty text"
+    assert flags(0, 0.25, -0.1) == "says fewer tokens for a text with more words"
+    large = Sanity().flags(candidate, LinearFit(15, np.array([0.25, 0.1])), 10.0)
+    assert [flag.bars for flag in large] == [False], "that is to be known, and bars nothing"
 
 
 def test_the_shape_on_small_texts() -> None:
@@ -136,12 +143,15 @@ def test_the_shape_on_small_texts() -> None:
     )
     sanity, model = Sanity(documents), Model(make=NonNegativeRegression)
 
-    def flags(name: str) -> list[str]:
+    def flags(name: str) -> list[Flag]:
         return sanity.flags(Candidate("m", model, name, (name,)), LinearFit(7.0, np.array([1.1])), 50)
 
     assert flags("ngram_claude_2") == []
-    assert all(flag.startswith(MARK) for flag in flags("words"))
-    assert len(flags("words")) == 2
+    example, short, medium = flags("words")
+    assert example.text == "says 66 tokens for a chat message of about 12"
+    assert "texts of 1 to 19 tokens" in short.text
+    assert "texts of 20 to 199 tokens" in medium.text
+    assert all(flag.bars for flag in (example, short, medium))
     assert Sanity.read(Path("nowhere.parquet")).documents is None
 
 
@@ -150,15 +160,21 @@ def test_insane_candidates_are_passed_over_and_not_promoted(make_records: MakeRe
     dataset = read_dataset("d", str(make_records(60)))
     dataset = replace(dataset, tokens=dataset.tokens + 500)
     sets = {"both": ["bytes", "words"]}
-    found = run(dataset, Rule(SIMPLER_FIRST, by="cv"), sets, "ols", "nonnegative")
+    found = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols", "nonnegative")
     assert found.champion.candidate.model_name == "nonnegative"
     assert found.sane
-    assert [reason for _, reason in found.selection.passed_over] == [MARK]
-    alone = run(dataset, Rule(SIMPLER_FIRST, by="cv"), sets, "ols")
+    ((_, reason),) = found.selection.passed_over
+    assert re.fullmatch(r"says \d+ tokens for an empty text", reason)
+    assert not found.refused
+    assert [found.eligible(each) for each in found.ranked] == [True, False]
+    alone = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols")
     assert not alone.sane
+    assert "tokens for an empty text" in alone.refused
     assert alone.champion.candidate.model_name == "ols"
     # Where none makes sense, that is no reason to pass one over.
-    neither = run(dataset, Rule(SIMPLER_FIRST, by="cv", margin=50.0), sets | {"bytes": ["bytes"]}, "ols")
+    neither = run(
+        dataset, SelectionRule(SIMPLER_FIRST, by="cv", margin=50.0), sets | {"bytes": ["bytes"]}, "ols"
+    )
     assert not neither.sane
     ((_, reason),) = neither.selection.passed_over
     assert "by more than the margin" in reason

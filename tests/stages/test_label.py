@@ -127,13 +127,13 @@ def test_mlflow_run_tells_nothing_secret(folder: Path, provider: Provider) -> No
         assert secret.encode() not in everything, secret
 
 
-def test_what_is_missing_is_exit_code_1(folder: Path, provider: Provider) -> None:
+def test_what_is_missing_is_exit_code_6(folder: Path, provider: Provider) -> None:
     """With the count, on one line; the run is marked as failed; the next run finishes it."""
     samples = make_samples(folder, 6)
     provider.plan = lambda text, _before: "529" if text == samples[2].text else None
     process = stage(folder, provider, "labelling.attempts=2")
     printed, errors = process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 6
     assert errors.splitlines()[-1].startswith("error: 1 of 6 samples are missing: run the same command again")
     assert "missing   1 (1 HTTP 529)" in printed
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
@@ -157,16 +157,16 @@ def test_an_invalid_key_is_one_line(folder: Path, provider: Provider) -> None:
     assert provider.asked == {MINIMAL_MESSAGE: 1}
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_in_between(folder: Path, provider: Provider, kind: signal.Signals) -> None:
-    """Ctrl-C and kill -9: what was counted is kept, and only the rest is asked for."""
+    """Ctrl-C, kill and kill -9: what was counted is kept, and only the rest is asked for."""
     samples = make_samples(folder, 200)
     process = stage(folder, provider, "labelling.requests_per_minute=6000")
     provider.wait_for_answers(60)
     process.send_signal(kind)
     _, errors = process.communicate()
-    assert process.returncode == (130 if kind == signal.SIGINT else -kind)
-    assert ("interrupted" in errors) == (kind == signal.SIGINT)
+    assert process.returncode == (-kind if kind == signal.SIGKILL else 130)
+    assert ("interrupted" in errors) == (kind != signal.SIGKILL)
     lines = (folder / "labelled.jsonl").read_bytes().splitlines(keepends=True)
     finished = {json.loads(line)["id"] for line in lines if line.endswith(b"\n")}
     assert 60 - 9 <= len(finished) < 200
@@ -202,7 +202,7 @@ def test_bad_input_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever is wrong with the command line, it ends with one line that helps, and exit code 1."""
+    """Whatever is wrong with the command line, it ends with one line that helps, and exit code 1 or 64."""
     from token_approx.stages import label  # noqa: PLC0415 - beside the processes above
 
     monkeypatch.chdir(tmp_path)
@@ -212,7 +212,7 @@ def test_bad_input_is_one_line(
     with pytest.raises(SystemExit) as ended:
         label.main()
     printed = capsys.readouterr()
-    assert ended.value.code == 1
+    assert ended.value.code in (1, 64)
     assert message in printed.err
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1

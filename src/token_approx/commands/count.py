@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from token_approx.commands import exit_codes, report
+from token_approx import exit_codes
+from token_approx.commands import report
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
-from token_approx.commands.texts import Reading, notice, pieces
+from token_approx.commands.texts import TextReader, notice, pieces
 from token_approx.estimator.bounds import at_level
 from token_approx.estimator.estimator import Estimator
 from token_approx.estimator.total import TextEstimate
@@ -23,14 +24,12 @@ Examples:
   token-approx count . --limit 200000 && echo fits
 
 \b
-Exit codes:
-  0    done, or the total is within --limit
-  2    the total exceeds --limit
-  3    unsure: --limit is between the bounds of the total, or a text is unlike
+Exit codes with --limit (token-approx --help has all):
+  0    the total is within the limit
+  2    the total exceeds the limit
+  3    unsure: the limit is between the bounds of the total, or a text is unlike
        those that the model was fitted on, so that no measured bound holds
-  1    something could not be read (and --limit is not exceeded without it)
-  64   wrong usage
-  130  interrupted
+  1    something could not be read (and the limit is not exceeded without it)
 """
 EXIT_CODES = {"fits": exit_codes.DONE, "exceeds": exit_codes.EXCEEDS, "ask": exit_codes.UNSURE}
 
@@ -55,7 +54,7 @@ def count(
     level = confidence if limit is not None or (in_full and chosen.upper) else None
     if level is not None:
         at_level(chosen.upper, level)  # told before anything is read
-    reading, counts = Reading(), []
+    reading, counts = TextReader(), []
     for _, found in reading.each(
         names or [], partial(_count, chosen, level=level, with_domain=in_full or limit is not None)
     ):
@@ -67,15 +66,15 @@ def count(
     elif in_full:
         typer.echo(report.table(confidence, counts))
     if limit is None:
-        return exit_codes.FAILED if reading.failed else exit_codes.DONE
+        return exit_codes.BAD_INPUT if reading.failed else exit_codes.DONE
     total = report.total(counts)
     decision = total.decide(limit)
     notice(report.sentence(counts, limit))
     # What could not be read could only add to what exceeds already.
-    return exit_codes.FAILED if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
+    return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 
 
-def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.Count:
+def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.FileCount:
     stream = TextStream(model.tables, basic=with_domain or model.weighs_counts)
     for piece in pieces(name):
         stream.add(piece)
@@ -83,7 +82,7 @@ def _count(model: Estimator, name: str, *, level: float | None, with_domain: boo
     found = model.of_features(features) if with_domain else TextEstimate(model.linear_sum(features))
     total = model.total([found])
     upper = math.inf if level is None else total.upper_bound(level)
-    return report.Count(
+    return report.FileCount(
         path=name,
         tokens=total.tokens,
         upper_bound=None if upper == math.inf else int(upper),

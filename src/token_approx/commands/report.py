@@ -8,7 +8,7 @@ from token_approx.estimator.total import Decision
 
 
 @dataclass(frozen=True)
-class Count:
+class FileCount:
     """The tokens of one text, or of several together; the bounds are None where there are none.
 
     `out_of_domain` says why a text is unlike those that the model was fitted on, "" if it is not.
@@ -28,9 +28,9 @@ class Count:
         return "exceeds" if self.lower_bound is not None and self.lower_bound > limit else "ask"
 
 
-def total(counts: Sequence[Count]) -> Count:
+def total(counts: Sequence[FileCount]) -> FileCount:
     """Return the sum of counts."""
-    return Count(
+    return FileCount(
         path="total",
         tokens=sum(found.tokens for found in counts),
         upper_bound=_sum([found.upper_bound for found in counts]),
@@ -42,7 +42,7 @@ def total(counts: Sequence[Count]) -> Count:
     )
 
 
-def sentence(counts: Sequence[Count], limit: int) -> str:
+def sentence(counts: Sequence[FileCount], limit: int) -> str:
     """Return the decision about a limit, and what it rests on, on one line."""
     together = total(counts)
     decision = together.decide(limit)
@@ -54,7 +54,7 @@ def sentence(counts: Sequence[Count], limit: int) -> str:
     return f"{decision}: {bounds}, the limit is {limit:,}{reason}"
 
 
-def as_json(model: str, confidence: float, counts: Sequence[Count], limit: int | None) -> str:
+def as_json(model: str, confidence: float, counts: Sequence[FileCount], limit: int | None) -> str:
     """Return a JSON object of the total and the files, the largest first."""
     together = asdict(total(counts))
     del together["path"]
@@ -64,7 +64,7 @@ def as_json(model: str, confidence: float, counts: Sequence[Count], limit: int |
     return json.dumps(content | {"files": [asdict(found) for found in _by_size(counts)]}, indent=1)
 
 
-def table(confidence: float, counts: Sequence[Count]) -> str:
+def table(confidence: float, counts: Sequence[FileCount]) -> str:
     """Return a table of the files, the largest first, and of their total."""
     rows = _by_size(counts)
     if len(rows) != 1:
@@ -79,7 +79,7 @@ def table(confidence: float, counts: Sequence[Count]) -> str:
     return "\n".join(lines)
 
 
-def _by_size(counts: Sequence[Count]) -> list[Count]:
+def _by_size(counts: Sequence[FileCount]) -> list[FileCount]:
     return sorted(counts, key=lambda found: (-found.tokens, found.path))
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,10 @@ def evaluate(bounds: Sequence[Bound], linear_sum: float, confidence: float) -> f
             for such an estimate.
     """
     known = max(0.0, linear_sum)
-    for bound in at_level(bounds, confidence):
-        if bound.start <= known < bound.end:
+    for bound in bounds:
+        if bound.confidence == confidence and bound.start <= known < bound.end:
             return known * bound.factor + bound.offset
+    at_level(bounds, confidence)
     raise _no_class(known, confidence)
 
 
@@ -71,6 +73,8 @@ def at_level(bounds: Sequence[Bound], confidence: float) -> list[Bound]:
     Raises:
         InputError: there are none; the message names the levels there are.
     """
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
+        raise InputError(f"confidence={confidence!r} is not a level between 0 and 1. Give one, such as 0.95.")
     level = [bound for bound in bounds if bound.confidence == confidence]
     if not level:
         levels = ", ".join(f"{known:g}" for known in sorted({bound.confidence for bound in bounds}))

@@ -1,7 +1,8 @@
 """Several texts that go to the provider together: chat messages, and a context that grows."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -26,10 +27,10 @@ def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -
     of texts alone do not hold it, nor tell how much it is.
 
     Raises:
-        InputError: `framing` is negative; or it is not given and what the labels count is unknown.
+        InputError: `framing` is not a number of at least 0; or it is not given and `counts_of` is unknown.
     """
     if framing is not None:
-        return _framing(framing) * messages, 0.0
+        return known_number("framing", framing) * messages, 0.0
     if estimator.counts_of in TEXTS or not messages:
         return 0.0, MOST_FRAMING * messages
     if estimator.counts_of not in (*MESSAGES, "as-logged"):
@@ -41,10 +42,16 @@ def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -
     return 0.0, max(0.0, of_request + of_message * messages - held)
 
 
-def _framing(tokens: float) -> float:
-    if tokens < 0:
-        raise InputError(f"framing={tokens}: give a number of tokens of at least 0")
-    return tokens
+def known_number(name: str, tokens: object) -> float:
+    """Return a number of tokens that a caller gave.
+
+    Raises:
+        InputError: it is negative, not finite, or not a number.
+    """
+    number = float(tokens) if isinstance(tokens, Real) and not isinstance(tokens, bool) else math.nan
+    if not 0 <= number < math.inf:
+        raise InputError(f"{name}={tokens!r} is not a number of tokens. Give a number of at least 0.")
+    return number
 
 
 def message_text(message: Message, place: int) -> str:
@@ -118,12 +125,12 @@ class RunningCount:
         Raises:
             InputError: `framing` is negative.
         """
-        self._known += _framing(framing)
+        self._known += known_number("framing", framing)
         before, start = self._stream.features(), self._end
         self._stream.add(text)
         after, self._end = self._stream.features(), self._linear_sum()
         # The domain is told by the piece's own words and lines, and by its cost where it stands.
-        alone = asdict(count(text))
+        alone = vars(count(text))
         features = {name: alone.get(name, value - before[name]) for name, value in after.items()}
         found = self._estimator.of_features(features)
         self._pieces.append(found._replace(linear_sum=self._end - start))
@@ -134,9 +141,7 @@ class RunningCount:
         Raises:
             InputError: it is negative.
         """
-        if usage_tokens < 0:
-            raise InputError(f"known tokens: {usage_tokens}: give a number of at least 0")
-        self._known: float = usage_tokens
+        self._known = known_number("known_tokens", usage_tokens)
         self._pieces: list[TextEstimate] = []
         self._start = self._end = self._linear_sum()
 

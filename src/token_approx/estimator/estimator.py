@@ -19,9 +19,20 @@ from .domain import in_domain, out_of_domain
 from .linear_model import BASIC, LinearModel
 from .total import Decision, TextEstimate, Total, rounded
 
-__all__ = ["BASIC", "Estimates", "Estimator", "rounded"]
+__all__ = ["BASIC", "Description", "Estimates", "Estimator", "rounded"]
 
 Integers = npt.NDArray[np.int64]
+
+
+class Description(NamedTuple):
+    """What is said of a text: two numbers of tokens, and why it is out of domain, "" if it is not.
+
+    The upper bound is a whole number, or infinite: see `Estimator.upper_bound`.
+    """
+
+    input_tokens: int
+    upper_bound: float
+    out_of_domain: str
 
 
 class Estimates(NamedTuple):
@@ -67,7 +78,8 @@ class Estimator(LinearModel):
 
         Raises:
             InputError: a file cannot be read, lacks a coefficient, or is not the one that was named; a model
-                cannot be downloaded, or MLflow is not installed.
+                cannot be downloaded.
+            MissingExtraError, StoreError: MLflow is not installed, or its registry cannot be reached.
         """
         if isinstance(source, str) and source.startswith(("models:/", "runs:/")):
             from .shipped import downloaded  # noqa: PLC0415 - MLflow takes seconds to import
@@ -87,6 +99,10 @@ class Estimator(LinearModel):
 
         return cls(**read_coefs(shipped(reference_model), TABLES))
 
+    def __hash__(self) -> int:
+        """Return a hash of the model's name and coefficients; its mappings have none."""
+        return hash((self.model, self.intercept, frozenset(self.weights.items())))
+
     def total(self, texts: Sequence[TextEstimate], known: float = 0, framing: float = 0) -> Total:
         """Return what texts that were estimated have together, with `known` tokens and at most `framing`."""
         return Total(texts, self.upper, self.lower, known, framing)
@@ -98,11 +114,20 @@ class Estimator(LinearModel):
 
     def estimate(self, text: str | bytes) -> int:
         """Return the estimated number of input tokens of a text."""
-        return rounded(self.linear_sum(self.features(text)))
+        return rounded(self.linear_sum_of(text))
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(_encoded(texts))))
+        return _rounded_many(self.linear_sums(self.features_many(texts)))
+
+    def describe(self, text: str | bytes, confidence: float = 0.95) -> Description:
+        """Return the estimate, the upper bound, and why the text is out of domain, in one pass over it.
+
+        Raises:
+            InputError: the model was exported without a bound of that level.
+        """
+        total = self._of(text)
+        return Description(total.tokens, total.upper_bound(confidence), total.out_of_domain)
 
     def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
         """Return the estimate, the upper bound and whether it is in the domain, of each text.
@@ -215,8 +240,8 @@ class Estimator(LinearModel):
         pieces may not fit, as for `truncate`.
 
         Raises:
-            InputError: a single character does not fit, `overlap` is not in 0 .. size - 1, or the model has
-                no bound of that level.
+            InputError: a single character does not fit, `overlap` is more than half of `size`, or the model
+                has no bound of that level.
         """
         pieces = cutting.split(self, text, size, overlap, confidence)
         cutting.warn_of(cutting.unsure(self, pieces, size, confidence))
@@ -229,8 +254,11 @@ class Estimator(LinearModel):
         return self.of_features(self.domain_features(text))
 
 
-def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:
-    return [text if isinstance(text, bytes) else encode(text) for text in texts]
+def _encoded(texts: Sequence[str | bytes]) -> list[str | bytes]:
+    if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
+        raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
+    # A string of ASCII is its own UTF-8.
+    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in texts]
 
 
 def _rounded_many(linear_sums: Floats) -> Integers:

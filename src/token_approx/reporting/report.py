@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from token_approx.estimator.bounds import Bound
 from token_approx.fitting import comparison as results
 from token_approx.fitting.bounds import lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.reporting import diagnostics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
 from token_approx.reporting.coverage import calibration, coverage_figure, coverage_table, levels_of
 from token_approx.reporting.diagnostic_figures import diagnostic_figures
-from token_approx.reporting.figures import figures
+from token_approx.reporting.figures import figures, png
 from token_approx.reporting.guard import guard_figure, guard_table
 
 # A table with a row per record is for reading; beyond this nobody does.
@@ -25,10 +24,10 @@ MOST_ROWS = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """Tables by name (those with rows), figures by name, and the champion's bounds."""
+    """Tables by name (those with rows), figures (PNG) by name, and the champion's bounds."""
 
     tables: dict[str, pd.DataFrame]
-    figures: dict[str, Figure]
+    figures: dict[str, bytes]
     upper: list[Bound]
     lower: list[Bound]
 
@@ -51,7 +50,7 @@ class Report:
 
 
 def report(
-    compared: Comparison, settings: Settings, levels: Sequence[float] | None, calibrated_on: str
+    compared: Comparison, settings: ComparisonSettings, levels: Sequence[float] | None, calibrated_on: str
 ) -> Report:
     """Return everything to report of a comparison.
 
@@ -86,7 +85,7 @@ def report(
         drawn["errors_by_category"] = category_figure(tables["errors_by_category"], name)
     return Report(
         tables={key: table for key, table in tables.items() if len(table)},
-        figures=drawn,
+        figures={key: png(figure) for key, figure in drawn.items()},
         upper=upper,
         lower=lower,
     )

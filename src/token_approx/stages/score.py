@@ -9,14 +9,14 @@ import pandas as pd
 from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, MissingExtraError, UsageError
 from token_approx.lifecycle import tracking
 from token_approx.scoring import spark
-from token_approx.scoring.arrow import TextModel, downloaded, score_with_arrow
+from token_approx.scoring.arrow import ScoringModel, downloaded, score_with_arrow
 from token_approx.scoring.parquet_input import Texts, open_texts
 from token_approx.scoring.parquet_output import check_output, staged, totals
 from token_approx.stages import console
-from token_approx.stages.command_line import check_numbers, run_stage
+from token_approx.stages.command_line import check_numbers, optional_number, run_stage
 
 NEEDED = {
     "model": "score needs a model: give model=models:/<name>@champion",
@@ -26,6 +26,7 @@ NEEDED = {
 ENGINES = ("auto", "arrow", "spark", "spark-files")
 PARAMETERS = ("input", "output", "column", "confidence", "group_by", "price_per_million", "engine", "master")
 MOST_SHOWN = 20
+PRICE = "a number of at least 0"
 SHOWN = {
     "group": "value",
     "rows": "rows",
@@ -54,7 +55,9 @@ def score(config: DictConfig) -> None:
             started = time.perf_counter()
             _score(config, engine, texts, model, folder)
             seconds = time.perf_counter() - started
-            groups = _priced(totals(folder, config.group_by), config.price_per_million)
+            groups = _priced(
+                totals(folder, config.group_by), optional_number(config, "price_per_million", PRICE)
+            )
         if config.group_by:
             tracking.log_files(run.info.run_id, {"tables/totals.csv": tracking.table_csv(groups)})
         whole = {str(key): float(value) for key, value in groups.drop(columns="group").sum().items()}
@@ -72,38 +75,38 @@ def chosen_engine(config: DictConfig, texts: Texts) -> str:
     """Return which engine scores the texts.
 
     Raises:
-        InputError: Spark was asked for, by its name or by a master, and cannot do it.
+        MissingExtraError: Spark was asked for, by its name or by a master, and is not installed.
+        InputError: Spark was asked for and would change the input.
     """
     cluster = bool(config.master) or spark.submitted()
     small = texts.bytes < config.spark_from_gb * 1e9
     if config.engine == "arrow" or (config.engine == "auto" and small and not cluster):
         return "arrow"
     wanted = {"auto": "spark" if cluster else "spark-files"}.get(config.engine, config.engine)
-    reason = spark.missing()
+    reason = missing = spark.missing()
     if not reason and wanted == "spark":
         changed = spark.changed_by_spark(texts)
         reason = f"Spark would change the type of column {changed!r}" if changed else ""
     if reason and (cluster or config.engine != "auto"):
-        raise InputError(f"engine={wanted}: {reason}")
+        raise (MissingExtraError if missing else InputError)(f"engine={wanted}: {reason}")
     return "arrow" if reason else wanted
 
 
 def _check(config: DictConfig) -> None:
     for name, message in NEEDED.items():
         if not config[name]:
-            raise InputError(message)
+            raise UsageError(message)
     check_numbers(config, {"spark_from_gb": 0}, fractions=("spark_from_gb",))
     if config.engine not in ENGINES:
-        raise InputError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
+        raise UsageError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
     if not isinstance(config.confidence, float) or not 0 < config.confidence < 1:
-        raise InputError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
+        raise UsageError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
     if not isinstance(config.overwrite, bool):
-        raise InputError(f"overwrite={config.overwrite}: give true or false")
-    if config.price_per_million != "":
-        check_numbers(config, {"price_per_million": 0}, fractions=("price_per_million",))
+        raise UsageError(f"overwrite={config.overwrite}: give true or false")
+    optional_number(config, "price_per_million", PRICE)
 
 
-def _score(config: DictConfig, engine: str, texts: Texts, model: TextModel, folder: Path) -> None:
+def _score(config: DictConfig, engine: str, texts: Texts, model: ScoringModel, folder: Path) -> None:
     if engine == "arrow":
         with console.progress("rows") as advance:
             score_with_arrow(
@@ -117,8 +120,8 @@ def _score(config: DictConfig, engine: str, texts: Texts, model: TextModel, fold
         scorer(session, texts, model.path, config.confidence, folder)
 
 
-def _priced(groups: pd.DataFrame, price_per_million: float | str) -> pd.DataFrame:
-    if isinstance(price_per_million, str):
+def _priced(groups: pd.DataFrame, price_per_million: float | None) -> pd.DataFrame:
+    if price_per_million is None:
         return groups
     return groups.assign(
         cost=groups["input_tokens"] * price_per_million / 1e6,
