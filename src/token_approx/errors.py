@@ -31,3 +31,7 @@ class UnfinishedError(TokenApproxError):
 
 class DriftError(TokenApproxError):
     """Raised where a model's error on labelled records is larger than the limit that was given."""
+
+
+class OutOfDomainWarning(UserWarning):
+    """Warns of texts that were cut for a limit and may not fit it: no measured bound holds for them."""

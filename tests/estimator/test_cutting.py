@@ -16,17 +16,18 @@ from tests.text.test_streaming import ODD
 from token_approx import Estimator
 from token_approx.errors import InputError
 from token_approx.estimator import cutting
-from token_approx.estimator.bounds import Line
+from token_approx.estimator.bounds import Bound
 from token_approx.text import prefixes
 from token_approx.text.counts import encode
 
 pytestmark = pytest.mark.usefixtures("each_kernel")
 
-NGRAM = Estimator.default("o200k_base")
+# Its bounds alone: what is cut is as odd as it can be, and mostly out of the domain.
+NGRAM = replace(Estimator.default("o200k_base"), domain={})
 LINES = (
-    Line(0.95, 1.0, 0.4, 0.0, 1.0),
-    Line(0.95, 1.4, 0.0, 1.0, 20.0),
-    Line(0.95, 1.1, 0.0, 20.0, float("inf")),
+    Bound(0.95, 1.0, 0.4, 0.0, 1.0),
+    Bound(0.95, 1.4, 0.0, 1.0, 20.0),
+    Bound(0.95, 1.1, 0.0, 20.0, float("inf")),
 )
 COUNTS = {"bytes": 0.1, "runes": 0.1, "words": 0.4, "lines": 0.3}
 # Its estimate falls where a line or a word begins, so more may fit than what does not.

@@ -4,7 +4,7 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from mlflow.tracking import MlflowClient
 import token_approx
 from tests.conftest import ROOT
 from token_approx.errors import InputError
-from token_approx.estimator.bounds import Line, bound, bounds
+from token_approx.estimator.bounds import Bound, evaluate, evaluate_many
 from token_approx.estimator.estimator import BASIC, Estimator, rounded
 from token_approx.estimator.shipped import DEFAULTS, default_names
-from token_approx.fitting.bounds import Bound, evaluate_bounds
+from token_approx.fitting.bounds import evaluate_bounds
 from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
 from token_approx.text.counts import count
 from token_approx.text.features import features, shipped_table
@@ -61,7 +61,7 @@ def test_estimate_and_bounds(path: Path) -> None:
     assert estimator.estimate(TEXT) == estimator.estimate(TEXT.encode()) == math.floor(total + 0.5)
     assert estimator.upper_bound(TEXT) == math.ceil(total * 1.1)
     assert estimator.lower_bound(TEXT) == math.floor(total * 0.9)
-    assert estimator.upper_bound("") == math.ceil(3 * 1.4)
+    assert replace(estimator, domain={}).upper_bound("") == math.ceil(3 * 1.4)
 
 
 def test_bounds_are_what_was_calibrated() -> None:
@@ -73,9 +73,8 @@ def test_bounds_are_what_was_calibrated() -> None:
     ]
     estimates = np.array([-3.0, 0.0, 0.99, 1.0, 19.99, 20.0, 5000.0])
     expected = evaluate_bounds(lines, estimates)
-    ours = [Line(*astuple(line)) for line in lines]
-    assert [bound(ours, value, 0.95) for value in estimates] == expected.tolist()
-    assert bounds(ours[::-1], estimates, 0.95).tolist() == expected.tolist()
+    assert [evaluate(lines, value, 0.95) for value in estimates] == expected.tolist()
+    assert evaluate_many(lines[::-1], estimates, 0.95).tolist() == expected.tolist()
 
 
 @pytest.mark.usefixtures("each_kernel")

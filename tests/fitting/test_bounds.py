@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from token_approx.errors import InputError
+from token_approx.estimator.bounds import at_level
 from token_approx.fitting.bounds import (
     LEVELS,
-    at_level,
     evaluate_bounds,
     fewest_records,
     lower_bounds,

@@ -1,5 +1,6 @@
 """`token-approx count`: how many tokens texts have, and whether they fit a limit together."""
 
+import math
 import sys
 from functools import partial
 from typing import Annotated
@@ -11,8 +12,8 @@ from token_approx.commands import report
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
 from token_approx.commands.texts import TextReader, notice, pieces
 from token_approx.estimator.bounds import at_level
-from token_approx.estimator.domain import out_of_domain
 from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.total import TextEstimate
 from token_approx.text.streaming import TextStream
 
 EXAMPLES = """\b
@@ -26,7 +27,8 @@ Examples:
 Exit codes with --limit (token-approx --help has all):
   0    the total is within the limit
   2    the total exceeds the limit
-  3    unsure: the limit is between the bounds of the total
+  3    unsure: the limit is between the bounds of the total, or a text is unlike
+       those that the model was fitted on, so that no measured bound holds
   1    something could not be read (and the limit is not exceeded without it)
 """
 EXIT_CODES = {"fits": exit_codes.DONE, "exceeds": exit_codes.EXCEEDS, "ask": exit_codes.UNSURE}
@@ -53,7 +55,9 @@ def count(
     if level is not None:
         at_level(chosen.upper, level)  # told before anything is read
     reading, counts = TextReader(), []
-    for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_domain=in_full)):
+    for _, found in reading.each(
+        names or [], partial(_count, chosen, level=level, with_domain=in_full or limit is not None)
+    ):
         counts.append(found)
         if not in_full:
             typer.echo(found.tokens)
@@ -65,7 +69,7 @@ def count(
         return exit_codes.BAD_INPUT if reading.failed else exit_codes.DONE
     total = report.total(counts)
     decision = total.decide(limit)
-    notice(f"{decision}: {total.lower_bound:,} to {total.upper_bound:,} tokens, the limit is {limit:,}")
+    notice(report.sentence(counts, limit))
     # What could not be read could only add to what exceeds already.
     return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 
@@ -75,11 +79,14 @@ def _count(model: Estimator, name: str, *, level: float | None, with_domain: boo
     for piece in pieces(name):
         stream.add(piece)
     features = stream.features()
-    total = model.total([model.linear_sum(features)])
+    found = model.of_features(features) if with_domain else TextEstimate(model.linear_sum(features))
+    total = model.total([found])
+    upper = math.inf if level is None else total.upper_bound(level)
     return report.FileCount(
         path=name,
         tokens=total.tokens,
-        upper_bound=None if level is None else total.upper_bound(level),
+        upper_bound=None if upper == math.inf else int(upper),
         lower_bound=None if level is None else total.lower_bound(level),
-        in_domain=not (with_domain and out_of_domain(model.domain, features)),
+        in_domain=not found.outside,
+        out_of_domain=found.outside,
     )

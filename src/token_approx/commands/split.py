@@ -1,6 +1,7 @@
 """`token-approx split`: pieces of a text, each of which fits a limit."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Confidence, File, Model, estimator
 from token_approx.commands.texts import STANDARD_INPUT, notice, whole
 from token_approx.errors import InputError
+from token_approx.estimator import cutting
 from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_whole
 
@@ -46,7 +48,7 @@ def split(
     if null and out is not None:
         raise typer.BadParameter("give --null or --out, not both")
     chosen = estimator(model, coefs)
-    pieces = chosen.split(whole(file), size, overlap, confidence)
+    pieces = cutting.split(chosen, whole(file), size, overlap, confidence)
     if out is not None:
         for path, piece in zip(_paths(out, file, len(pieces)), pieces, strict=True):
             write_whole(path, piece)
@@ -57,14 +59,17 @@ def split(
         for piece in pieces:
             typer.echo(_line(chosen, piece, confidence))
     notice(f"pieces: {len(pieces):,}")
+    if unsure := cutting.unsure(chosen, pieces, size, confidence):
+        notice(unsure)
     return exit_codes.DONE
 
 
 def _line(model: Estimator, piece: bytes, confidence: float) -> str:
+    upper = model.upper_bound(piece, confidence)
     return json.dumps(
         {
             "tokens": model.estimate(piece),
-            "upper_bound": model.upper_bound(piece, confidence),
+            "upper_bound": None if upper == math.inf else upper,
             "text": piece.decode("utf-8", "surrogateescape"),
         }
     )

@@ -8,6 +8,7 @@ import typer
 from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Confidence, File, Model, estimator
 from token_approx.commands.texts import STANDARD_INPUT, notice, whole
+from token_approx.estimator import cutting
 
 EXAMPLES = """\b
 Examples:
@@ -30,9 +31,12 @@ def truncate(
     """
     chosen = estimator(model, coefs)
     text = whole(file)
-    kept = chosen.truncate(text, limit, confidence)
+    kept = cutting.truncate(chosen, text, limit, confidence)
     sys.stdout.buffer.write(kept)
+    unsure = cutting.unsure(chosen, [kept], limit, confidence)
     if len(kept) < len(text):
-        most = chosen.upper_bound(kept, confidence)
-        notice(f"kept {len(kept):,} of {len(text):,} bytes: at most {most:,} tokens")
+        most = "" if unsure else f": at most {chosen.upper_bound(kept, confidence):,} tokens"
+        notice(f"kept {len(kept):,} of {len(text):,} bytes{most}")
+    if unsure:
+        notice(unsure)
     return exit_codes.DONE

@@ -8,7 +8,8 @@ from typing import Any
 from ..errors import InputError
 from ..text.ngrams import NgramTable
 from ..text.packed_table import PACKED
-from .bounds import Line
+from .bounds import Bound
+from .byte_bounds import ByteBound
 from .coefs_check import check_coefs
 from .shipped import TABLES
 
@@ -35,9 +36,10 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
             "model": str(content["model"]),
             "intercept": float(content["w0"]),
             "weights": weights,
-            "upper": tuple(Line.parse(entry) for entry in content.get("upper_bound", [])),
-            "lower": tuple(Line.parse(entry) for entry in content.get("lower_bound", [])),
+            "upper": tuple(Bound.parse(entry) for entry in content.get("upper_bound", [])),
+            "lower": tuple(Bound.parse(entry) for entry in content.get("lower_bound", [])),
             "domain": {name: (float(low), float(high)) for name, (low, high) in ranges},
+            "byte_bound": ByteBound.parse(most) if (most := content.get("byte_bound")) else None,
             "counts_of": content.get(
                 "counts_of", content.get("scope")
             ),  # of version 1, and of the original experiment

@@ -6,33 +6,40 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..text.counts import count
 from ..text.streaming import TextStream
-from .total import Decision, Total, rounded
+from .byte_bounds import MESSAGES, MOST_FRAMING, TEXTS, message_framing
+from .total import Decision, TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
 
 Message = Mapping[str, Any]
-# Tokens that frame a message and that its estimate does not hold, by what the model's labels are counts of.
-# Of a message or a logged request, they hold the framing. Of a text alone they do not, nor do they tell how
-# much it is: providers count 6 to 8 tokens for one message, and this is the most of it.
-FRAMING = {"one-user-message": 0, "en-long-one-turn": 0, "as-logged": 0, "text": 8, "text-alone": 8}
 # Fields of a message that have tokens of their own.
 NOT_ESTIMATED = ("tool_calls", "function_call")
 
 
-def framing_tokens(counts_of: str | None, framing: float | None) -> float:
-    """Return the tokens to add to each message's estimate: `framing`, or what `FRAMING` has for them.
+def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -> tuple[float, float]:
+    """Return the tokens that frame messages: those that are known, `framing` for each; else the most of them.
+
+    Labels of messages and of logged requests hold the framing. So does an estimate, as much of it as the
+    model's intercept does; a model without one was fitted where framing does not matter, and lost it. Labels
+    of texts alone do not hold it, nor tell how much it is.
 
     Raises:
         InputError: `framing` is not a number of at least 0; or it is not given and `counts_of` is unknown.
     """
-    if framing is None and counts_of not in FRAMING:
+    if framing is not None:
+        return known_number("framing", framing) * messages, 0.0
+    if estimator.counts_of in TEXTS or not messages:
+        return 0.0, MOST_FRAMING * messages
+    if estimator.counts_of not in (*MESSAGES, "as-logged"):
         raise InputError(
-            f"framing: the model's labels are counts of {counts_of!r}: give the tokens per message"
+            f"framing: the model's labels are counts of {estimator.counts_of!r}: give the tokens per message"
         )
-    tokens = FRAMING[str(counts_of)] if framing is None else framing
-    return known_number("framing", tokens)
+    of_request, of_message = message_framing(estimator.model)
+    held = max(0.0, estimator.intercept) * messages
+    return 0.0, max(0.0, of_request + of_message * messages - held)
 
 
 def known_number(name: str, tokens: object) -> float:
@@ -107,7 +114,7 @@ class RunningCount:
             InputError: `known_tokens` is negative.
         """
         self._estimator = estimator
-        self._stream = TextStream(estimator.tables, basic=estimator.weighs_counts)
+        self._stream = TextStream(estimator.tables)
         self.exact(known_tokens)
         if not known_tokens:
             self._start = self._end = 0.0
@@ -118,10 +125,15 @@ class RunningCount:
         Raises:
             InputError: `framing` is negative.
         """
-        self._known += framing_tokens(None, framing)
+        self._known += known_number("framing", framing)
+        before, start = self._stream.features(), self._end
         self._stream.add(text)
-        start, self._end = self._end, self._linear_sum()
-        self._pieces.append(self._end - start)
+        after, self._end = self._stream.features(), self._linear_sum()
+        # The domain is told by the piece's own words and lines, and by its cost where it stands.
+        alone = vars(count(text))
+        features = {name: alone.get(name, value - before[name]) for name, value in after.items()}
+        found = self._estimator.of_features(features)
+        self._pieces.append(found._replace(linear_sum=self._end - start))
 
     def exact(self, usage_tokens: int) -> None:
         """Take the provider's figure for all that was appended so far.
@@ -130,7 +142,7 @@ class RunningCount:
             InputError: it is negative.
         """
         self._known = known_number("known_tokens", usage_tokens)
-        self._pieces: list[float] = []
+        self._pieces: list[TextEstimate] = []
         self._start = self._end = self._linear_sum()
 
     @property
@@ -138,7 +150,12 @@ class RunningCount:
         """The tokens of the context: what is known, and the estimate of the rest."""
         return rounded(self._known + (self._end - self._start))
 
-    def upper_bound(self, confidence: float = 0.95) -> int:
+    @property
+    def out_of_domain(self) -> str:
+        """Why the first appended text that is out of the model's domain is; "" if none is."""
+        return self._total().out_of_domain
+
+    def upper_bound(self, confidence: float = 0.95) -> float:
         """Return `Total.upper_bound` of the context; what is known is exact."""
         return self._total().upper_bound(confidence)
 

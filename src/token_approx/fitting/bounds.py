@@ -12,27 +12,16 @@ Mondrian confidence machine.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from token_approx.errors import InputError
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting.dataset import Floats
 
 LEVELS = (0.8, 0.9, 0.95, 0.99)
 # Estimated tokens at which a size class begins: small texts err more.
 CLASS_STARTS = (0.0, 20.0, 200.0)
-
-
-@dataclass(frozen=True)
-class Bound:
-    """bound = estimate * factor + offset, for estimates (unrounded, not below 0) in [start, end) tokens."""
-
-    confidence: float
-    factor: float
-    offset: float
-    start: float
-    end: float
 
 
 def upper_bounds(tokens: Floats, estimates: Floats, levels: Sequence[float]) -> list[Bound]:
@@ -68,11 +57,6 @@ def evaluate_bounds(bounds: Sequence[Bound], estimates: Floats) -> Floats:
         inside = (known >= bound.start) & (known < bound.end)
         values[inside] = known[inside] * bound.factor + bound.offset
     return values
-
-
-def at_level(bounds: Sequence[Bound], level: float) -> list[Bound]:
-    """Return the bounds of one level, all its size classes."""
-    return [bound for bound in bounds if bound.confidence == level]
 
 
 def _residuals(tokens: Floats, estimates: Floats) -> Floats:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting import comparison as results
-from token_approx.fitting.bounds import Bound, lower_bounds, upper_bounds
+from token_approx.fitting.bounds import lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.reporting import diagnostics

@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import DriftError, InputError, UsageError
-from token_approx.fitting.bounds import Bound
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting.dataset import Dataset, Floats, read_dataset
 from token_approx.lifecycle import tracking
 from token_approx.lifecycle.contract import sha256

@@ -16,8 +16,8 @@ from token_approx.files import write_whole
 from token_approx.lifecycle import tracking
 from token_approx.pretraining.documents import held_out, read_documents
 from token_approx.pretraining.fit import FitSpec, fit_table
+from token_approx.pretraining.known import ngram_counts, with_known_ngrams
 from token_approx.pretraining.pieces import Bytes, Corpus, gather_counted, gather_traced
-from token_approx.pretraining.seen import counts_file
 from token_approx.pretraining.store import EndsStore
 from token_approx.reporting.breakdown import breakdown, category_figure
 from token_approx.reporting.figures import png
@@ -44,15 +44,14 @@ def pretrain(config: DictConfig) -> None:
         if isinstance(ends, EndsStore):
             ends.save()
         provenance = _provenance(config, documents, corpus)
-        seen = counts_file(corpus, spec.layout)
-        table = fit_table(corpus, importance, spec, config.name, provenance)
+        counted = ngram_counts(inside["text"], spec.layout.fold)
+        table = with_known_ngrams(fit_table(corpus, importance, spec, config.name, provenance), *counted)
         del corpus
         path = Path(config.out or f"{config.reports}/{config.name}.json")
         path.parent.mkdir(parents=True, exist_ok=True)
         table.save(path)
         categories, whole = _errors(table, documents[outside & documents["tokens"].notna()])
         files = {
-            "ngram_counts.npz": seen,
             "tables/by_category.csv": tracking.table_csv(categories),
             "tables/summary.csv": tracking.table_csv(whole),
             "figures/by_category.png": png(category_figure(categories, f"n-gram table {config.name}")),

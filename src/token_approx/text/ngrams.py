@@ -13,7 +13,7 @@ For example, with order 2 alone, the text "7a" costs W_2[h(0x0A30)] + W_2[h(0x30
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from ..files import write_whole
 from . import kernel
 from .counts import encode
+from .known_ngrams import KnownNgrams
 from .ngram_costs import (
     BEFORE,
     BLOCK,
@@ -58,9 +59,9 @@ class NgramTable:
 
     `orders` ascend within 1..4; `weights[j]` is an int16 array of length 2**bits[j], kept as a read-only
     copy, in units of 2**-unit_exponent tokens. `tokenizer` names what the table imitates, `provenance` holds
-    JSON values. `file_sha256` is the digest of the file the table was loaded from (of the JSON file that it
-    stands for where it is packed), or None. Raises TableError for a field of the wrong type, length or range.
-    Several threads may use one instance at once.
+    JSON values, `known` which n-grams its training held, None if nobody knows. `file_sha256` is the digest of
+    the file the table was loaded from (of the JSON file that it stands for where it is packed), or None. Raises
+    TableError for a field of the wrong type, length or range. Several threads may use one instance at once.
     """
 
     tokenizer: str
@@ -72,6 +73,7 @@ class NgramTable:
     multiplier: int = KNUTH
     provenance: dict[str, Any] = field(default_factory=dict, repr=False)
     file_sha256: str | None = None
+    known: KnownNgrams | None = None
 
     def __post_init__(self) -> None:
         """Check every field and take read-only copies of the weights."""
@@ -170,6 +172,28 @@ class NgramTable:
         totals.append(self._score_batch(batch))
         return np.concatenate(totals)
 
+    def rare(self, text: str | bytes, context: bytes = b"") -> int:
+        """Return how many n-grams of a text, of two or three bytes, its training hardly held; 0 if unknown.
+
+        There are two of them per byte. As with `score`, those of a text's pieces add up to those of the text.
+        """
+        if self.known is None:
+            return 0
+        folded = _window_before(context) + _utf8(text)
+        return self.known.rare(folded.translate(self.fold_table), self.multiplier)
+
+    def rare_many(self, texts: Sequence[str | bytes]) -> npt.NDArray[np.int64]:
+        """Return `rare` of each text, int64 of shape (texts,)."""
+        if self.known is None or not texts:
+            return np.zeros(len(texts), np.int64)
+        data = [_utf8(text) for text in texts]
+        # A START before every text is its context.
+        places = self.known.rare_places(START.join([b"", *data]).translate(self.fold_table), self.multiplier)
+        sums = np.concatenate([[0], np.cumsum(places, dtype=np.int64)])
+        ends = np.cumsum([len(text) + BEFORE for text in data]) - BEFORE
+        starts = ends - np.fromiter(map(len, data), np.int64, len(data))
+        return sums[ends] - sums[starts]
+
     def cumulative(self, text: str | bytes, context: bytes = b"") -> npt.NDArray[np.int64]:
         """Return the cost in units of the text up to and including each byte, int64 of shape (bytes,).
 
@@ -197,6 +221,11 @@ class NgramTable:
         """The table as the native kernel looks it up, made in 1 ms."""
         return self.checking_plan(None, None)
 
+    @cached_property
+    def checked_plan(self) -> "Plan":
+        """The plan that also counts rare n-grams, if the table knows which are; made in 1 ms."""
+        return self.plan if self.known is None else self.checking_plan(self.known.pairs, self.known.threes)
+
     def checking_plan(self, seen_pairs: bytes | None, seen_threes: bytes | None) -> "Plan":
         """Return the table as the native kernel looks it up, with bitmaps of the n-grams that were seen."""
         from ._kernel import Plan  # noqa: PLC0415 - it is optional
@@ -219,6 +248,7 @@ class NgramTable:
             fold=self.fold,
             multiplier=self.multiplier,
             provenance=self.provenance,
+            known=self.known,
         )
 
     @cached_property

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from .known_ngrams import MAX_THREES_BITS, PAIR_BYTES, KnownNgrams
 
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 1536 * 1024
@@ -41,6 +42,7 @@ class TableFields(TypedDict):
     fold: str
     multiplier: int
     provenance: dict[str, Any]
+    known: KnownNgrams | None
 
 
 def refuse(field: str, found: object, mend: str) -> NoReturn:
@@ -71,6 +73,8 @@ def check_fields(fields: TableFields) -> None:
         if values.dtype != np.int16 or values.shape != (2**width,):
             found = f"{values.dtype} of shape {values.shape}"
             refuse(f"tables[{place}].weights", found, f"bits {width} need int16 of shape ({2**width},)")
+    if fields["known"] is not None:
+        _check_known(fields["known"])
 
 
 def parse(raw: bytes) -> TableFields:
@@ -103,7 +107,10 @@ def read_document(raw: bytes, table_fields: dict[str, type]) -> dict[str, Any]:
         refuse("schema_version", version, "an n-gram table has an integer from 1: is it another file?")
     if version > SCHEMA_VERSION:
         refuse("schema_version", version, f"this version reads up to {SCHEMA_VERSION}: upgrade token-approx")
-    _check_names("", document, {"schema_version": int, "weights_sha256": str, "tables": list, **_SCALARS})
+    wanted = {"schema_version": int, "weights_sha256": str, "tables": list, **_SCALARS}
+    if _KNOWN in document:  # tables of earlier versions have none
+        wanted |= {_KNOWN: dict}
+    _check_names("", document, wanted)
     for place, table in enumerate(document["tables"]):
         if not isinstance(table, dict):
             refuse(f"tables[{place}]", table, "it must be an object")
@@ -125,6 +132,7 @@ def fields_of(document: dict[str, Any], blobs: list[bytes]) -> TableFields:
         fold=document["fold"],
         multiplier=document["multiplier"],
         provenance=document["provenance"],
+        known=_known(document[_KNOWN]) if _KNOWN in document else None,
     )
 
 
@@ -145,6 +153,7 @@ def document_of(fields: TableFields) -> tuple[dict[str, Any], list[bytes]]:
     document = {
         "schema_version": SCHEMA_VERSION,
         **{name: fields[name] for name in _SCALARS},  # type: ignore[literal-required]
+        **({} if fields["known"] is None else {_KNOWN: _encoded(fields["known"])}),
         "weights_sha256": hashlib.sha256(b"".join(blobs)).hexdigest(),
         "tables": [
             {"order": order, "bits": bits}
@@ -162,6 +171,7 @@ def to_json(document: dict[str, Any], indent: int | None = None) -> bytes:
         refuse("provenance", str(problem), "it must hold JSON values only")
 
 
+_KNOWN = "known_ngrams"
 _SCALARS: dict[str, type] = {
     "tokenizer": str,
     "fold": str,
@@ -187,11 +197,37 @@ def _check_names(prefix: str, found: dict[str, Any], wanted: dict[str, type]) ->
             refuse(prefix + name, value, "no such field in schema version 1: remove it")
 
 
-def _decode(place: int, text: str) -> bytes:
+def _check_known(known: KnownNgrams) -> None:
+    if len(known.pairs) != PAIR_BYTES:
+        refuse(
+            f"{_KNOWN}.pairs", f"{len(known.pairs)} bytes", f"give {PAIR_BYTES}, a bit for each pair of bytes"
+        )
+    if len(known.threes) not in {2**bits // 8 for bits in range(3, MAX_THREES_BITS + 1)}:
+        found = f"{len(known.threes)} bytes"
+        refuse(f"{_KNOWN}.threes", found, f"give a power of two, at most {2**MAX_THREES_BITS // 8}")
+
+
+def _known(content: dict[str, Any]) -> KnownNgrams:
+    _check_names(f"{_KNOWN}.", content, {"pairs": str, "threes": str})
+    return KnownNgrams(**{name: _base64(f"{_KNOWN}.{name}", text) for name, text in content.items()})
+
+
+def _encoded(known: KnownNgrams) -> dict[str, str]:
+    return {
+        "pairs": base64.b64encode(known.pairs).decode("ascii"),
+        "threes": base64.b64encode(known.threes).decode("ascii"),
+    }
+
+
+def _base64(field: str, text: str) -> bytes:
     try:
-        blob = base64.b64decode(text.encode("ascii"), validate=True)
+        return base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error) as problem:
-        refuse(f"tables[{place}].weights", str(problem), "it must be base64: " + SPOILED)
+        refuse(field, str(problem), "it must be base64: " + SPOILED)
+
+
+def _decode(place: int, text: str) -> bytes:
+    blob = _base64(f"tables[{place}].weights", text)
     if len(blob) % 2:
         refuse(f"tables[{place}].weights", f"{len(blob)} bytes", "16-bit weights come in pairs: " + SPOILED)
     return blob
