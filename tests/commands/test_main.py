@@ -118,6 +118,16 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(run: Run, tmp_path: Pa
     ]
 
 
+@pytest.mark.parametrize("command", ["count", "compare"])
+def test_a_name_that_is_too_long(run: Run, tmp_path: Path, command: str) -> None:
+    """It is named, and the files after it are counted."""
+    (tmp_path / "a").write_text("some words")
+    done = run(command, "x" * 300, "a")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].endswith("cannot be read (File name too long)")
+    assert str(Estimator.default("o200k_base").estimate("some words")).encode() in done.stdout
+
+
 def test_what_is_missing_may_not_fit(run: Run, tmp_path: Path) -> None:
     """With a file unread, that the rest fits a limit is no success; that it exceeds one stays true."""
     (tmp_path / "a").write_text("some words " * 50)

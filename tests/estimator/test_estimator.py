@@ -239,5 +239,5 @@ def test_a_single_text_is_not_a_list(path: Path, text: Any) -> None:  # noqa: AN
     """A string is a sequence of its letters: it is refused where several texts are wanted."""
     estimator = Estimator.load(path)
     for many in (estimator.estimate_many, estimator.describe_many):
-        with pytest.raises(TypeError, match="a list of texts is needed"):
+        with pytest.raises(TypeError, match="A list of texts is needed"):
             many(text)

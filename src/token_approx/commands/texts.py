@@ -1,5 +1,6 @@
 """Texts named on the command line: files, folders and standard input, in pieces or as a whole."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class TextReader:
 
     def _files(self, names: Sequence[str]) -> Iterator[tuple[str, bool]]:
         for name in names:
-            if name != STANDARD_INPUT and Path(name).is_dir():
+            if name != STANDARD_INPUT and os.path.isdir(name):  # noqa: PTH112 - Path's raises for a long name
                 from token_approx.commands.ignored import walk  # noqa: PLC0415 - pathspec, for folders alone
 
                 yield from ((path, False) for path in walk(name, self._cannot))

@@ -96,7 +96,7 @@ class Estimator(LinearModel):
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(texts)))
+        return _rounded_many(self.linear_sums(self.features_many(_several(texts))))
 
     def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
         """Return the estimate, the upper bound and whether it is in domain, of each text.
@@ -104,7 +104,7 @@ class Estimator(LinearModel):
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        data = _encoded(texts)
+        data = _encoded(_several(texts))
         features = count_many(data)
         features |= self.features_many(data, features)
         sums = self.linear_sums(features)
@@ -203,9 +203,13 @@ class Estimator(LinearModel):
         return self.total([self.linear_sum_of(text)])
 
 
+def _several(texts: Sequence[str | bytes]) -> Sequence[str | bytes]:
+    if isinstance(texts, str | bytes):  # it is a sequence, too, and its letters would be the texts
+        raise TypeError(f"A list of texts is needed, and a single {type(texts).__name__} was given.")
+    return texts
+
+
 def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:
-    if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
-        raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
     return [text if isinstance(text, bytes) else encode(text) for text in texts]
 
 

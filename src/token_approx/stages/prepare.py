@@ -26,6 +26,7 @@ def prepare(config: DictConfig) -> None:
         exclude=tuple(config.exclude),
         cache=Path(config.cache),
         gutenberg=config.gutenberg,
+        strict=config.strict,
     )
     skipped: Counter[str] = Counter()
     documents = read_documents(str(config.source), reading, skipped)

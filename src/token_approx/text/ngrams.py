@@ -150,7 +150,7 @@ class NgramTable:
         Texts are scored together in blocks, each as if it stood alone. Raises TypeError for one bare text.
         """
         if isinstance(texts, str | bytes):
-            message = "score_many takes several texts; for one text call score"
+            message = "A list of texts is needed, and a single text was given. Call score for one text."
             raise TypeError(message)
         if kernel.native is not None:
             listed = list(texts)
