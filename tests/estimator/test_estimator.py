@@ -205,13 +205,28 @@ def test_domain(path: Path) -> None:
 
 
 def test_another_table_is_refused(path: Path) -> None:
-    """A table that is not the one the model was fitted with is refused, and so is one that is gone."""
-    shipped_table("cl100k_base").save(path.parent / "o200k_base.json")
+    """A table that is not the one the model was fitted with is refused, and so is one that is nowhere."""
+    content = json.loads(path.read_bytes())
+    content["tables"]["ngram_o200k_base"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="is not the table"):
         Estimator.load(path)
     (path.parent / "o200k_base.json").unlink()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"'o200k_base\.json' of SHA-256 000000000000… is neither"):
         Estimator.load(path)
+
+
+@pytest.mark.parametrize("beside", [None, "cl100k_base"], ids=["nothing", "another"])
+def test_a_shipped_table_is_found_by_its_sha256(path: Path, beside: str | None) -> None:
+    """Where no table or another lies beside the file, the package's own is taken, whatever its name."""
+    before = Estimator.load(path).estimate(TEXT)
+    content = json.loads(path.read_bytes())
+    content["tables"]["ngram_o200k_base"]["file"] = "mine.json"
+    path.write_text(json.dumps(content))
+    (path.parent / "o200k_base.json").unlink()
+    if beside:
+        shipped_table(beside).save(path.parent / "mine.json")
+    assert Estimator.load(path).estimate(TEXT) == before
 
 
 def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Reading model_coefs.json, ours or the original experiment's, and the n-gram tables it names."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from ..errors import InputError
 from ..text.ngrams import NgramTable
 from .bounds import Line
 from .coefs_check import check_coefs
+from .shipped import TABLES
 
 COEFS = "model_coefs.json"
 
@@ -15,7 +17,7 @@ COEFS = "model_coefs.json"
 def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
     """Return the fields of an `Estimator` from a model_coefs.json, or from the one in a folder.
 
-    The tables it names lie beside it, or in the folder `tables`.
+    The tables it names lie beside it or, if they are shipped, in the package; or all in the folder `tables`.
 
     Raises:
         InputError: a file cannot be read, lacks a coefficient, holds what it should not, or is not the one
@@ -47,10 +49,25 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
         ) from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is not a valid {COEFS}: {error}. Export the model again.") from error
-    beside = path.parent if tables is None else tables
-    return fields | {
-        "tables": {name: _table(beside / file, digest) for name, (file, digest) in named.items()}
+    found = {
+        name: tables / file if tables else _table_file(path, file, digest)
+        for name, (file, digest) in named.items()
     }
+    return fields | {"tables": {name: _table(found[name], digest) for name, (_, digest) in named.items()}}
+
+
+def _table_file(coefs: Path, file: str, digest: object) -> Path:
+    # Files that are not the named one are passed over: a shipped table of another release may lie beside.
+    beside = coefs.with_name(file)
+    for path in (beside, TABLES / file, *sorted(TABLES.glob("*.json*"))):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
+            return path
+    if beside.exists():
+        return beside
+    raise InputError(
+        f"{coefs}: the n-gram table {file!r} of SHA-256 {str(digest)[:12]}… is neither beside it nor among"
+        " the shipped tables. Copy the table there, or export the model again."
+    )
 
 
 def _table(path: Path, digest: object) -> NgramTable:

@@ -10,7 +10,16 @@ from token_approx.estimator.coefs_file import COEFS
 from token_approx.files import write_whole
 from token_approx.text.features import NGRAM, TABLES
 
-__all__ = ["COEFS", "SCHEMA_FILE", "SCHEMA_VERSION", "schema_text", "sha256", "tables_of", "write_json"]
+__all__ = [
+    "COEFS",
+    "SCHEMA_FILE",
+    "SCHEMA_VERSION",
+    "json_bytes",
+    "schema_text",
+    "sha256",
+    "tables_of",
+    "write_json",
+]
 
 SCHEMA_VERSION = 2
 SCHEMA_FILE = "model_coefs.schema.json"
@@ -28,9 +37,14 @@ def schema_text() -> str:
     return (files("token_approx.lifecycle") / SCHEMA_FILE).read_text(encoding="utf-8")
 
 
+def json_bytes(content: object) -> bytes:
+    """Return JSON in UTF-8; numbers are shortest round-trip decimals."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, content: object) -> None:
-    """Write JSON whole; numbers are shortest round-trip decimals."""
-    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    """Write JSON whole, as `json_bytes` gives it."""
+    write_whole(path, json_bytes(content))
 
 
 def sha256(path: Path) -> str:

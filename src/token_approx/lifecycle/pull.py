@@ -9,6 +9,7 @@ import jsonschema
 from mlflow.exceptions import MlflowException
 
 from token_approx.errors import InputError, StoreError, TokenApproxError
+from token_approx.estimator.coefs_file import read_coefs
 from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_together
 from token_approx.lifecycle.contract import COEFS, schema_text
@@ -33,7 +34,7 @@ def pull(uri: str, out: Path) -> list[Path]:
             raise unavailable(uri, "downloaded", error) from error
         coefs = _checked(uri, files / COEFS)
         try:
-            Estimator.load(files / COEFS)  # reads every table, and checks its SHA-256
+            Estimator(**read_coefs(files / COEFS, files))  # reads every table, and checks its SHA-256
         except InputError as error:
             raise InputError(f"{uri}: {str(error).replace(f'{files}/', '')}") from error
         names = [str(entry["file"]) for entry in coefs["tables"].values()]
