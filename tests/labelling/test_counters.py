@@ -136,7 +136,7 @@ def test_before_anything_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InputError, match=f"Set the environment variable {KEYS[name]}"):
         make(model="m", base_url=None, timeout=1.0)
     monkeypatch.setenv(KEYS[name], "k")
-    with pytest.raises(InputError, match="give model=<name>"):
+    with pytest.raises(InputError, match="Give model=<name>"):
         make(model="", base_url=None, timeout=1.0)
     with pytest.raises(InputError, match="credentials"):
         make(model="m", base_url="https://user:word@gateway.example", timeout=1.0)
@@ -205,9 +205,9 @@ def test_tiktoken_and_bpe_openai_agree() -> None:
 
 def test_unknown_encodings() -> None:
     """The valid names are listed."""
-    with pytest.raises(InputError, match="valid are o200k_base, cl100k_base"):
+    with pytest.raises(InputError, match="Valid values: o200k_base, cl100k_base"):
         BpeOpenAICounter("gpt2")
-    with pytest.raises(InputError, match=r"valid are .*o200k_base"):
+    with pytest.raises(InputError, match=r"Valid values: .*o200k_base"):
         TiktokenCounter("nope")
 
 

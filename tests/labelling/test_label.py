@@ -295,14 +295,14 @@ def test_two_runs_do_not_write_one_file(tmp_path: Path, make_counter: MakeCounte
     """The second is refused with one line, so that no sample is counted twice."""
     with (
         Journal(tmp_path / "r.jsonl"),
-        pytest.raises(InputError, match="another run is writing it"),
+        pytest.raises(InputError, match="another run is writing this file"),
     ):
         run(make_counter(), tmp_path / "r.jsonl")
 
 
 def test_a_place_that_cannot_be_written(make_counter: MakeCounter) -> None:
     """It is found before anything is counted."""
-    with pytest.raises(InputError, match=r"/dev/null/r\.jsonl: cannot be written"):
+    with pytest.raises(InputError, match=r"/dev/null/r\.jsonl cannot be written"):
         run(make_counter(), Path("/dev/null/r.jsonl"))
 
 
@@ -385,5 +385,5 @@ def test_old_records_have_no_counter(tmp_path: Path, make_counter: MakeCounter) 
     out = tmp_path / "r.jsonl"
     record = Record(id="x", model="made-up", input_tokens=1, features={"bytes": 1.0}, source="s")
     out.write_text(record_line(record))
-    with pytest.raises(InputError, match="holds records of counter unknown, not anthropic"):
+    with pytest.raises(InputError, match=r"another counter \(unknown, not anthropic\)"):
         run(make_counter(), out)

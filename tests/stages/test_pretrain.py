@@ -92,7 +92,7 @@ def test_a_table_with_its_errors_and_run(
         ),
         (
             ["name=x", "documents={documents}", "tokens=n", "tokenizer=claude_2", "tokenizer.path=none.json"],
-            "none.json: cannot be read",
+            "none.json cannot be read",
         ),
     ],
 )

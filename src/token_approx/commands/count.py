@@ -18,8 +18,8 @@ from token_approx.text.streaming import TextStream
 EXAMPLES = """\b
 Examples:
   token-approx count prompt.md             one number
-  git diff | token-approx count            of standard input
-  token-approx count src docs --json       folders, without what .gitignore leaves out
+  git diff | token-approx count            of the standard input
+  token-approx count src docs --json       folders, without the files that git ignores
   token-approx count . --limit 200000 && echo fits
 
 \b
@@ -35,7 +35,8 @@ EXIT_CODES = {"fits": exit_codes.DONE, "exceeds": exit_codes.EXCEEDS, "ask": exi
 def count(
     names: Files = None,
     limit: Annotated[
-        int | None, typer.Option(min=0, metavar="TOKENS", help="Tell by the exit code if the total fits.")
+        int | None,
+        typer.Option(min=0, metavar="TOKENS", help="Show by the exit code whether the total fits."),
     ] = None,
     as_json: Json = False,
     confidence: Confidence = 0.95,
@@ -44,8 +45,8 @@ def count(
 ) -> int:
     """Estimate the tokens of files, folders or standard input.
 
-    Prints a number for each file, in their order; on a terminal a table with the total, the largest first.
-    In folders, links, binary files and what .gitignore files leave out are passed over.
+    Prints a number for each file, in the order of the files. On a terminal it prints a table with the total,
+    the largest file first. Links, binary files and files that git ignores are left out of folders.
     """
     chosen = estimator(model, coefs)
     in_full = as_json or sys.stdout.isatty()
@@ -65,7 +66,8 @@ def count(
         return exit_codes.BAD_INPUT if reading.failed else exit_codes.DONE
     total = report.total(counts)
     decision = total.decide(limit)
-    notice(f"{decision}: {total.lower_bound:,} to {total.upper_bound:,} tokens, the limit is {limit:,}")
+    found = f"{total.lower_bound:,} to {total.upper_bound:,} tokens"
+    notice(f"{decision}: the total is {found}, and the limit is {limit:,}.")
     # What could not be read could only add to what exceeds already.
     return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 

@@ -82,7 +82,7 @@ class TextReader:
             else:
                 yield name, found
         if self.passed_over:
-            notice(f"passed over: {self.passed_over} binary")
+            notice(f"Binary files that were left out: {self.passed_over}")
 
     def _files(self, names: Sequence[str]) -> Iterator[tuple[str, bool]]:
         for name in names:
@@ -101,7 +101,7 @@ class TextReader:
 def _pieces(name: str, stream: BinaryIO) -> Iterator[bytes]:
     piece = stream.read(PIECE)
     if b"\0" in piece[:PROBE]:
-        raise BinaryFileError(f"{name}: is a binary file: give a text")
+        raise BinaryFileError(f"{name} is a binary file. Give a text.")
     while piece:
         yield piece
         piece = stream.read(PIECE)
@@ -109,9 +109,9 @@ def _pieces(name: str, stream: BinaryIO) -> Iterator[bytes]:
 
 def _standard_input() -> BinaryIO:
     if sys.stdin is None:
-        raise InputError("standard input is closed: give a file")
+        raise InputError("The standard input is closed. Give a file.")
     return sys.stdin.buffer
 
 
 def _unreadable(name: str, error: OSError) -> str:
-    return f"{name}: cannot be read ({error.strerror or error})"
+    return f"{name} cannot be read ({error.strerror or error})"

@@ -78,11 +78,13 @@ def at_level(lines: Sequence[Line], confidence: float) -> list[Line]:
     level = [line for line in lines if line.confidence == confidence]
     if not level:
         levels = ", ".join(f"{known:g}" for known in sorted({line.confidence for line in lines}))
-        raise InputError(f"no bound of confidence {confidence:g}: the model has {levels or 'none'}")
+        raise InputError(
+            f"The model has no bound of confidence {confidence:g}. Its levels: {levels or 'none'}."
+        )
     return level
 
 
 def _no_class(known: float, confidence: float) -> InputError:
     return InputError(
-        f"no bound of confidence {confidence:g} for an estimate of {known:g}: export the model again"
+        f"The model has no bound of confidence {confidence:g} for an estimate of {known:g}. Export it again."
     )

@@ -29,7 +29,8 @@ def framing_tokens(counts_of: str | None, framing: float | None) -> float:
     """
     if framing is None and counts_of not in FRAMING:
         raise InputError(
-            f"framing: the model's labels are counts of {counts_of!r}: give the tokens per message"
+            f"The framing of a message is unknown: the model's labels count {counts_of!r}."
+            " Give framing=<tokens>."
         )
     tokens = FRAMING[str(counts_of)] if framing is None else framing
     return known_number("framing", tokens)
@@ -59,18 +60,18 @@ def message_text(message: Message, place: int) -> str:
     """
     name = f"messages[{place}]"
     if not isinstance(message, Mapping):
-        raise InputError(f"{name} is no object: give its role and content")
+        raise InputError(f"{name} is not an object. Give an object with a role and a content.")
     if not isinstance(message.get("role"), str):
-        raise InputError(f"{name}.role is {message.get('role')!r}: give a name, such as 'user'")
+        raise InputError(f"{name}.role is {message.get('role')!r}. Give a name, such as 'user'.")
     for field in NOT_ESTIMATED:
         if message.get(field):
-            raise InputError(f"{name}.{field} is no text: take its tokens from the provider's usage")
+            raise InputError(f"{name}.{field} is not a text. Take its tokens from the provider's usage.")
     content = message.get("content")
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
         kind = type(content).__name__
-        raise InputError(f"{name}.content is of type {kind}: give a string or a list of text parts")
+        raise InputError(f"{name}.content is of type {kind}. Give a string or a list of text parts.")
     return "\n".join(_part_text(part, f"{name}.content[{number}]") for number, part in enumerate(content))
 
 
@@ -78,7 +79,7 @@ def _part_text(part: object, name: str) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     text = part.get("text") if isinstance(part, Mapping) and kind == "text" else None
     if not isinstance(text, str):
-        raise InputError(f"{name} is of type {kind!r}, not text: take its tokens from the provider's usage")
+        raise InputError(f"{name} is of type {kind!r}, not text. Take its tokens from the provider's usage.")
     return text
 
 

@@ -126,7 +126,9 @@ def _too_small(estimator: "Estimator", data: bytes, limit: str, confidence: floa
     first = data[: int(whole(data, 0, 0, min(4, len(data))).argmax()) + 1] if data else data
     least = estimator.upper_bound(first, confidence)
     what = "its first character" if data else "the empty text"
-    return InputError(f"{limit}: the upper bound of {what} alone is {least} tokens: give at least that")
+    return InputError(
+        f"{limit} is too small: the upper bound of {what} alone is {least} tokens. Give at least that."
+    )
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -158,7 +158,9 @@ def _set_alias(
     client: MlflowClient, name: str, version: str, decision: PromotionDecision, held: Callable[[], bool]
 ) -> None:
     if not held():
-        raise StoreError(f"{name}: held up for longer than promotion.lease while promoting: run again")
+        raise StoreError(
+            f"{name}: promoting took longer than promotion.lease allows. Run the same command again."
+        )
     client.set_registered_model_alias(name, decision.role, version)
     client.set_model_version_tag(name, version, PROMOTION, _told(decision))
     if decision.role == CHAMPION:

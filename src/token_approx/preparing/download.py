@@ -30,7 +30,7 @@ def download(url: str, cache: Path, name: str | None = None) -> Path:
     if path.exists() and recorded.exists():
         if _sha256(path) != recorded.read_text(encoding="utf-8").split()[0]:
             raise InputError(
-                f"{path} is not what was downloaded (its SHA-256 differs). Delete it and run again"
+                f"{path} is not what was downloaded (its SHA-256 differs). Delete it and run again."
             )
         return path
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -91,16 +91,14 @@ def read_samples(path: Path) -> list[Sample]:
                 number,
                 "id",
                 "is not the hash of its text",
-                "leave the id out, or prepare the text again",
+                "Leave the id out, or prepare the text again.",
             )
         if sample.id in line_of_id:
-            refuse(
-                path, number, "text", f"stands on line {line_of_id[sample.id]} too", "remove one of the two"
-            )
+            refuse(path, number, "text", f"is also on line {line_of_id[sample.id]}", "Remove one of the two.")
         line_of_id[sample.id] = number
         samples.append(sample)
     if not samples:
-        raise InputError(f"{path}: holds no samples: prepare some texts first, or give another file")
+        raise InputError(f"{path} holds no samples. Prepare some texts first, or give another file.")
     return samples
 
 

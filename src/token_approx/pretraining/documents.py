@@ -45,7 +45,7 @@ def read_documents(paths: Sequence[str], tokens: str) -> pd.DataFrame:
         InputError: a file cannot be read, or lacks a column or a count.
     """
     if not paths:
-        raise InputError("pretrain needs documents: give documents=[<path>,…]")
+        raise InputError("pretrain needs documents. Give documents=[<path>,…].")
     return pd.concat([_read(Path(path), tokens) for path in paths], ignore_index=True)
 
 
@@ -54,15 +54,17 @@ def _read(path: Path, tokens: str) -> pd.DataFrame:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read ({reason}): give Parquet or JSON Lines") from error
+        raise InputError(f"{path} cannot be read ({reason}). Give Parquet or JSON Lines.") from error
     for column in ("text", tokens):
         if column not in frame:
-            raise InputError(f"{path}: has no column {column!r}: it has {', '.join(map(str, frame.columns))}")
+            raise InputError(f"{path} has no column {column!r}. It has {', '.join(map(str, frame.columns))}.")
     counts = pd.to_numeric(frame[tokens], errors="coerce")
     bad = np.flatnonzero(~(counts >= 0))
     if bad.size:
         found = frame[tokens].iloc[bad[0]]
-        raise InputError(f"{path}: row {bad[0]}, {tokens}: {found} is no token count: count that text again")
+        raise InputError(
+            f"{path}: in row {bad[0]}, {tokens} is {found}, not a number of tokens. Count that text again."
+        )
     defaults = {
         "group": [f"{path.stem}-{row}" for row in range(len(frame))],
         "category": path.stem,

@@ -101,7 +101,7 @@ class NgramTable:
                 raw = stream.read(MAX_FILE_BYTES + 1)
             return cls(**parse(raw), file_sha256=hashlib.sha256(raw).hexdigest())
         except OSError as problem:
-            message = f"{path}: cannot be read ({problem.strerror}); check the path"
+            message = f"{path} cannot be read ({problem.strerror}). Check the path."
             raise TableError(message) from None
         except TableError as problem:
             message = f"{path}: {problem}"
@@ -249,7 +249,7 @@ def _utf8(text: str | bytes) -> bytes:
         return text
     if isinstance(text, str):
         return encode(text)
-    message = f"a text is a str or bytes, not {type(text).__name__}"
+    message = f"A text must be str or bytes, not {type(text).__name__}."
     raise TypeError(message)
 
 
@@ -262,6 +262,8 @@ def _shipped(name: str) -> Path:
     if not path.is_file():
         names = ", ".join(sorted(entry.stem for entry in folder.glob("*.json"))) or "none"
         refuse(
-            "table", name, f"shipped tables are: {names}; a file's path holds a separator or ends in .json"
+            "table",
+            name,
+            f"The shipped tables are {names}. The path of a file holds a separator or ends in .json.",
         )
     return path

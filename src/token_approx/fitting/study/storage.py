@@ -60,7 +60,7 @@ def open_storage(url: str, heartbeat_interval: int, grace_period: int) -> Storag
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)  # heartbeats are
     with told(
-        url, "cannot be opened", "give an SQLAlchemy URL such as postgresql+psycopg://user@host/optuna"
+        url, "cannot be opened", "Give an SQLAlchemy URL such as postgresql+psycopg://user@host/optuna."
     ):
         engine = {"pool_pre_ping": True, "connect_args": _connect_args(make_url(url))}
         # Workers that start together on a new database all make its tables, and one is the first.
@@ -92,15 +92,15 @@ def told(url: str, what: str, mend: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise MissingExtraError(
-            f"storage={shown(url)}: its driver is not installed ({error.__cause__ or error}): "
-            "for PostgreSQL, pip install 'token-approx[postgres]'"
+            f"storage={shown(url)}: its driver is not installed ({error.__cause__ or error}). "
+            "For PostgreSQL, run: pip install 'token-approx[postgres]'"
         ) from error
     except (SQLAlchemyError, OptunaError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         parsed = _parsed(url)
         if parsed is not None and parsed.password:
             reason = reason.replace(parsed.password, "***")
-        raise StoreError(f"storage={shown(url)}: {what} ({reason}): {mend}") from error
+        raise StoreError(f"storage={shown(url)} {what} ({reason}). {mend}") from error
 
 
 def _is_there_already(error: BaseException) -> bool:

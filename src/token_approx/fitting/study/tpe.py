@@ -57,11 +57,11 @@ class Tpe:
             InputError: no trials were asked for, or a trial is stale before its next heartbeat.
         """
         if self.trials < 1:
-            raise InputError(f"trials={self.trials}: ask for at least 1")
+            raise InputError(f"trials={self.trials} is too small. Give at least 1.")
         if not 0 < self.heartbeat_interval < self.grace_period:
             raise InputError(
-                f"search.heartbeat_interval={self.heartbeat_interval}: give at least 1 s, and less than"
-                f" search.grace_period={self.grace_period}"
+                f"search.heartbeat_interval={self.heartbeat_interval} is not between 0 s and"
+                f" search.grace_period={self.grace_period} s. Give at least 1 s, and less than that."
             )
 
     def size(self, models: Models, feature_sets: NamedSets) -> int:
@@ -85,7 +85,7 @@ class Tpe:
         space = Space(tunable, feature_sets)
         url = storage_url(self.storage)
         storage = open_storage(url, self.heartbeat_interval, self.grace_period)
-        with told(url, "does not answer", "run the same command again, a named study goes on"):
+        with told(url, "does not answer", "Run the same command again: a named study goes on."):
             required = [*conditions, *_candidates(models, feature_sets)]
             study = join_study(storage, self.study, required)
             places = Places(study, self.trials, self.retries)
