@@ -52,7 +52,7 @@ def count(
     in_full = as_json or sys.stdout.isatty()
     level = confidence if limit is not None or (in_full and chosen.upper) else None
     if level is not None:
-        at_level(chosen.upper, level)  # told before anything is read
+        at_level(chosen.upper, level)  # refused before anything is read
     reading, counts = TextReader(), []
     for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_domain=in_full)):
         counts.append(found)

@@ -21,7 +21,7 @@ Read = TypeVar("Read")
 
 
 class BinaryFileError(InputError):
-    """A file is no text."""
+    """A file is not a text."""
 
 
 def notice(message: str) -> None:
@@ -67,7 +67,7 @@ class TextReader:
     def each(self, names: Sequence[str], read: Callable[[str], Read]) -> Iterator[tuple[str, Read]]:
         """Yield each text's name and what `read` makes of it; without names that of standard input.
 
-        Of a folder it is the files below it that are not ignored. What cannot be read is told on standard
+        Of a folder it is the files below it that are not ignored. What cannot be read is named on standard
         error, and the rest goes on.
         """
         for name, is_named in self._files(names or [STANDARD_INPUT]):

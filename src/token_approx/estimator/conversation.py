@@ -56,7 +56,7 @@ def message_text(message: Message, place: int) -> str:
     'a\nb'
 
     Raises:
-        InputError: it has no role or no content, or something that is no text; the message names the place.
+        InputError: it has no role or no content, or something that is not text; the message names the place.
     """
     name = f"messages[{place}]"
     if not isinstance(message, Mapping):

@@ -164,7 +164,7 @@ class Estimator(LinearModel):
         (21, 23)
 
         Raises:
-            InputError: a message has no role or content, or a part that is no text, such as an image; or
+            InputError: a message has no role or content, or a part that is not text, such as an image; or
                 `framing` is not given and the model does not say what its labels are counts of.
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]

@@ -71,7 +71,7 @@ def read_dataset(
     """Read a records file into a dataset; `sources` and `langs` keep those alone, empty keeps all.
 
     Raises:
-        InputError: the file is no valid records file, a name is not in it, or it mixes reference models.
+        InputError: the file is not a valid records file, a name is not in it, or it mixes reference models.
     """
     path = Path(records)
     if not records:

@@ -147,7 +147,7 @@ class _Labelling:
                 self.records.update((record.id, record) for record in new)
                 self.progress.counted += len(new)
             self.on_change(self.progress)
-            await asyncio.sleep(0)  # a counter that is no input and output lets nobody else in
+            await asyncio.sleep(0)  # a counter that does not wait for input lets nobody else run
 
     @property
     def _asks_a_provider(self) -> bool:

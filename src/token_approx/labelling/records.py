@@ -52,8 +52,8 @@ def read_records(path: Path) -> list[Record]:
     file name up to its part number.
 
     Raises:
-        InputError: the file cannot be read, holds no record, or has a line that is no valid record or
-            repeats an id; the message names file, line, field, what was found and the mend.
+        InputError: the file cannot be read, holds no record, or has a line that is not a valid record or
+            repeats an id; the message names file, line, field, what was found and how to correct it.
     """
     records = parse_records(read_bytes(path, "records"), path)
     if not records:

@@ -35,7 +35,7 @@ class TextModel(PythonModel):
         """Return `input_tokens`, `upper_bound` and `in_domain` of each text; all null where the text is.
 
         Raises:
-            MlflowException: the column is not `text`, a value is no string, or the model has no bound of
+            MlflowException: the column is not `text`, a value is not a string, or the model has no bound of
                 the asked confidence.
         """
         column = model_input.columns[0]

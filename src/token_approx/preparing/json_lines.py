@@ -1,4 +1,4 @@
-"""JSON Lines of a validated model: read, refused with file, line, field and mend, written whole."""
+"""JSON Lines of a validated model: read, refused with file, line, field and remedy, written whole."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from token_approx.files import write_whole
 
 Validated = TypeVar("Validated", bound=BaseModel)
 
-MENDS = {
+REMEDIES = {
     "missing": "Add it.",
     "extra_forbidden": "Remove it: only the documented fields may be here, and a record never holds a text.",
     "int_type": "Write a whole number without quotes.",
@@ -64,7 +64,7 @@ def validate(model: type[Validated], fields: Mapping[str, Any], path: Path, numb
     """Return the fields as the model.
 
     Raises:
-        InputError: a field is wrong; the message names file, line, field, what was found and the mend.
+        InputError: a field is wrong; the message names file, line and field, and how to correct it.
     """
     try:
         return model.model_validate(fields)
@@ -72,14 +72,14 @@ def validate(model: type[Validated], fields: Mapping[str, Any], path: Path, numb
         first: Mapping[str, Any] = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"] if part != "[key]")
         found = "is missing" if first["type"] == "missing" else f"is {_shown(first['input'])}"
-        mend = MENDS.get(first["type"], f"{first['msg']}.")
-        refuse(path, number, field, found, mend)
+        remedy = REMEDIES.get(first["type"], f"{first['msg']}.")
+        refuse(path, number, field, found, remedy)
 
 
-def refuse(path: Path, number: int, field: str, found: str, mend: str) -> NoReturn:
+def refuse(path: Path, number: int, field: str, found: str, remedy: str) -> NoReturn:
     """Raise the InputError for a field of a line (number from 1); an empty field means the whole line."""
     where = f"{path}:{number}: " + (f"the field {field!r} " if field else "")
-    raise InputError(f"{where}{found}. {mend}")
+    raise InputError(f"{where}{found}. {remedy}")
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

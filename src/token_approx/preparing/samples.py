@@ -73,7 +73,7 @@ def read_samples(path: Path) -> list[Sample]:
     """Read and validate a samples file; an id that is left out is computed.
 
     Raises:
-        InputError: the file cannot be read, holds no sample, or has a line that is no valid sample,
+        InputError: the file cannot be read, holds no sample, or has a line that is not a valid sample,
             repeats a text or has an id that is not the hash of its text.
     """
     samples: list[Sample] = []

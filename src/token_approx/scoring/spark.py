@@ -48,7 +48,7 @@ ON_THIS_MACHINE = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host":
 
 
 def missing() -> str:
-    """Return what Spark lacks here to be started, and the mend; "" if nothing."""
+    """Return what Spark lacks here to be started, and how to get it; "" if nothing."""
     if importlib.util.find_spec("pyspark") is None:
         return "pyspark is not installed. Run: pip install 'token-approx[spark]'"
     home = os.environ.get("JAVA_HOME")

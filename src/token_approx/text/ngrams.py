@@ -91,7 +91,7 @@ class NgramTable:
         """Load a shipped table by its name, or a table file by its path.
 
         A string without a path separator and without the suffix `.json` is a name. Raises TableError, naming
-        the file, the field, what was found and the mend, when there is no such table or it is not sound.
+        the file, the field and how to correct it, when there is no such table or it is not sound.
         """
         path = Path(source)
         if isinstance(source, str) and path.name == source and path.suffix != ".json":

@@ -27,7 +27,7 @@ _SHOWN = 80
 
 
 class TableError(InputError):
-    """An n-gram table or its file is not sound; the message names the field, what was found and the mend."""
+    """An n-gram table or its file is not sound; the message names the field and how to correct it."""
 
 
 class TableFields(TypedDict):
@@ -43,10 +43,10 @@ class TableFields(TypedDict):
     provenance: dict[str, Any]
 
 
-def refuse(field: str, found: object, mend: str) -> NoReturn:
+def refuse(field: str, found: object, remedy: str) -> NoReturn:
     """Raise TableError for one field."""
     shown = repr(found)
-    raise TableError(f"{field} is {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}. {mend}")
+    raise TableError(f"{field} is {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}. {remedy}")
 
 
 def check_fields(fields: TableFields) -> None:

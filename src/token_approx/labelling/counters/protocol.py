@@ -19,7 +19,7 @@ class Counter(Protocol):
 
         Transient: the same question may be answered when it is asked again.
         Refused: asking again for this text is in vain.
-        InputError: no text is counted before somebody mends the configuration.
+        InputError: no text is counted before somebody corrects the configuration.
     """
 
     name: str

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from token_approx.errors import InputError, UsageError
 from token_approx.labelling.counters.protocol import Refused, Transient
 
-# A client error that another attempt may mend: time-out, conflict, too early, too many requests.
+# A client error that another attempt may cure: time-out, conflict, too early, too many requests.
 PASSING_CLIENT_ERRORS = (408, 409, 425, 429)
 # A client error that is about the one text: bad request, too large, not processable.
 ABOUT_THE_TEXT = (400, 413, 422)
