@@ -52,7 +52,7 @@ def test_measuring_peers_names_what_is_missing(tmp_path: Path) -> None:
         {"id": ["1"], "split": ["test"], "text": ["x"], "o200k_base": [1], "cl100k_base": [1]}
     )
     frame.to_parquet(tmp_path / "c.parquet")
-    with pytest.raises(InputError, match="is not the package: npm install tokenx"):
+    with pytest.raises(InputError, match=r"is not the package\. Run npm install tokenx"):
         measure_peers([str(tmp_path / "c.parquet")], "test", "", [], str(tmp_path), str(tmp_path / "out"))
     with pytest.raises(InputError, match=r"is not there\. Name the folder"):
         measure_peers([], "test", str(tmp_path), ["book"], str(tmp_path), str(tmp_path / "out"))

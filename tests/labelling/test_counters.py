@@ -305,7 +305,7 @@ def test_how_models_and_usage_are_written(tmp_path: Path, row: dict[str, object]
 def test_a_log_is_told_by_its_content(tmp_path: Path, name: str) -> None:
     """Rotated, packed or named otherwise, it is read as rows by the counter and by prepare alike."""
     rows = [{"text": "one", "input_tokens": 1}, {"text": "two", "input_tokens": 2}]
-    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    data = b"null\n" + "".join(json.dumps(row) + "\n" for row in rows).encode() + b'{"text": "to'
     path = tmp_path / name
     path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     assert ask(UsageLogCounter("m", str(path)), "one", "two") == [1, 2]

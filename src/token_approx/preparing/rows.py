@@ -19,6 +19,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Fields that a row of a log has, and a line of another file that happens to be JSON has not.
 TEXTS = ("text", "messages")
+# A log may begin with blank lines and null rows.
+PROBED_LINES = 8
 # Why a row is left out.
 TORN = "torn last line"
 NOT_JSON = "not JSON"
@@ -39,7 +41,7 @@ class FileError(InputError):
 
 
 def holds_rows(path: Path, text_column: str) -> bool:
-    """Return whether a file is a table or a log: by its name, or else by what its first lines hold.
+    """Return whether a file is a table or a log: by its name, or else by what its first row holds.
 
     So a log that was rotated or is named otherwise (`usage.jsonl.1.gz`, `usage.log`) is read as what it is.
 
@@ -48,11 +50,13 @@ def holds_rows(path: Path, text_column: str) -> bool:
     """
     if _is_parquet(path) or any(suffix in JSON_LINES for suffix in path.suffixes):
         return True
-    with opened(path) as stream:
-        first = [line for line in islice(stream, 2) if line.strip()]
-    rows = [_parsed(line.removeprefix(BYTE_ORDER_MARK)) for line in first]
     fields = {*TEXTS, text_column}
-    return bool(rows) and all(not problem and not fields.isdisjoint(row) for row, problem in rows)
+    with opened(path) as stream:
+        for line in islice(stream, PROBED_LINES):
+            row, problem = _parsed(line.removeprefix(BYTE_ORDER_MARK)) if line.strip() else ({}, NULL)
+            if problem in ("", NOT_JSON):
+                return not problem and not fields.isdisjoint(row)
+    return False
 
 
 def read_rows(path: Path) -> Iterator[Row]:
