@@ -209,7 +209,7 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
             "unknown features=byts (did you mean bytes?). Valid values: default, all, subsets,",
         ),
         (["publish=true", "dataset=custom", "records=x"], "this dataset has no reference results"),
-        (["output=README.md/x"], "no files can be written there"),
+        (["output=README.md/x"], "output=README.md/x cannot be written"),
         (["dataset=custom"], "give records=<path>"),
         (["dataset=custom", "records=none.jsonl"], "none.jsonl: the records cannot be read"),
         (["split=by_source"], "name test sources out of oliver-twist, war-and-peace"),
