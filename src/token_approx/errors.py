@@ -1,6 +1,6 @@
 """Every error that this package raises on purpose: one class per meaning, under one base.
 
-A message names what is wrong, where, and how to mend it, on one line. `exit_codes` has the code that a
+A message names what is wrong, where, and how to correct it, on one line. `exit_codes` has the code that a
 command ends with for each class.
 """
 

@@ -41,7 +41,7 @@ def test_compare_prints_a_table(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a").write_text(TEXT)
     (tmp_path / "b").write_text("Hello")
     done = run("compare", "a", "b", "missing")
-    assert (done.returncode, done.stderr) == (1, b"missing: cannot be read (No such file or directory)\n")
+    assert (done.returncode, done.stderr) == (1, b"missing cannot be read (No such file or directory)\n")
     header, *lines = done.stdout.decode().splitlines()
     assert header.split() == ["a", "b", "total", "off"]
     rows = {line.split("  ")[0]: line.split()[-4:] for line in lines}
@@ -90,5 +90,5 @@ def test_what_cannot_be_pulled(run: Run) -> None:
     for command in (["pull", "models:/nobody@champion"], ["count", "--model", "models:/nobody@champion"]):
         done = run(*command)
         assert (done.returncode, done.stdout) == (1, b"")
-        assert done.stderr.startswith(b"error: models:/nobody@champion: cannot be downloaded (")
+        assert done.stderr.startswith(b"error: models:/nobody@champion cannot be downloaded (")
         assert done.stderr.count(b"\n") == 1

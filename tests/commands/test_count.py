@@ -84,7 +84,7 @@ def test_json_of_a_folder(run: Run, folder: Path) -> None:
     assert content["total"]["tokens"] == sum(row["tokens"] for row in content["files"])
     assert content["total"]["upper_bound"] == sum(row["upper_bound"] for row in content["files"])
     assert (content["model"], content["confidence"]) == ("o200k_base", 0.8)
-    assert (done.returncode, done.stderr) == (0, b"passed over: 1 binary\n")
+    assert (done.returncode, done.stderr) == (0, b"Binary files that were left out: 1\n")
 
 
 def on_terminal(arguments: list[str], folder: Path) -> str:
@@ -173,7 +173,7 @@ def test_a_model_without_bounds(run: Run, tmp_path: Path) -> None:
     assert content["total"] == {"tokens": 3, "upper_bound": None, "lower_bound": None, "in_domain": True,
                                 "out_of_domain": ""}  # fmt: skip
     done = run("count", "--coefs", ".", "--limit", 5, "nowhere")
-    assert done.stderr == b"error: no bound of confidence 0.95: the model has none\n"
+    assert done.stderr == b"error: The model has no bound of confidence 0.95. Its levels: none.\n"
     assert done.returncode == 1
 
 

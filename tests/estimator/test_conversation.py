@@ -74,9 +74,9 @@ def test_what_the_shipped_labels_count_is_known() -> None:
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        ({"content": "a"}, r"messages\[1\].role is None: give a name"),
-        ("a", r"messages\[1\] is no object"),
-        ({"role": "user"}, r"messages\[1\].content is of type NoneType: give a string or a list"),
+        ({"content": "a"}, r"messages\[1\].role is None. Give a name"),
+        ("a", r"messages\[1\] is not an object"),
+        ({"role": "user"}, r"messages\[1\].content is of type NoneType. Give a string or a list"),
         (user(b"a"), "of type bytes"),
         (user(["a"]), r"content\[0\] is of type 'str', not text"),
         (
@@ -84,7 +84,10 @@ def test_what_the_shipped_labels_count_is_known() -> None:
             r"content\[1\] is .*'image'",
         ),
         (user([{"type": "text"}]), r"content\[0\] is of type 'text', not text"),
-        ({"role": "assistant", "content": "a", "tool_calls": [{}]}, r"messages\[1\].tool_calls is no text"),
+        (
+            {"role": "assistant", "content": "a", "tool_calls": [{}]},
+            r"messages\[1\].tool_calls is not a text",
+        ),
     ],
 )
 def test_what_is_no_text_is_refused(message: Any, error: str) -> None:  # noqa: ANN401 - wrong on purpose
@@ -97,9 +100,7 @@ def test_what_is_no_text_is_refused(message: Any, error: str) -> None:  # noqa: 
 def test_framing_that_nobody_knows_is_asked_for() -> None:
     """An export that does not say what its labels are counts of needs the framing; so does one of old."""
     for counts_of in (None, "two-turns"):
-        with pytest.raises(
-            InputError, match=f"framing: .* counts of {counts_of!r}: give the tokens per message"
-        ):
+        with pytest.raises(InputError, match=f"labels count {counts_of!r}. Give framing=<tokens>"):
             replace(NGRAM, counts_of=counts_of).messages([user("a")])
     with pytest.raises(InputError, match="framing=-1"):
         NGRAM.messages([user("a")], framing=-1)
@@ -144,7 +145,7 @@ def test_a_context_may_begin_with_known_tokens() -> None:
     context.append("\nhello")
     assert context.tokens == 50 + NGRAM.estimate("\nhello")
     for wrong in (lambda: NGRAM.with_context(-1), lambda: context.exact(-1)):
-        with pytest.raises(InputError, match="known tokens: -1"):
+        with pytest.raises(InputError, match="known_tokens=-1 is not a number of tokens"):
             wrong()
     with pytest.raises(InputError, match="framing=-2"):
         context.append("a", framing=-2)

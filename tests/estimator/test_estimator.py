@@ -135,7 +135,7 @@ def test_an_unknown_default_names_the_known() -> None:
     with pytest.raises(InputError) as refused:
         Estimator.default("gpt-9")
     assert str(refused.value) == (
-        "'gpt-9': no such default: there are cl100k_base, claude-3-7-sonnet-latest, claude_2, o200k_base"
+        "unknown model 'gpt-9'. Shipped models: cl100k_base, claude-3-7-sonnet-latest, claude_2, o200k_base."
     )
 
 
@@ -150,7 +150,7 @@ def test_a_registered_version_is_loaded_by_its_uri() -> None:
     MlflowClient().set_registered_model_alias(name, "champion", version)
     for uri in (f"models:/{name}/{version}", f"models:/{name}@champion", f"runs:/{run.info.run_id}/model"):
         assert Estimator.load(uri).upper_bound(TEXT) == Estimator.default("o200k_base").upper_bound(TEXT)
-    with pytest.raises(InputError, match=r"models:/nobody@champion: cannot be downloaded") as refused:
+    with pytest.raises(InputError, match=r"models:/nobody@champion cannot be downloaded") as refused:
         Estimator.load("models:/nobody@champion")
     assert "\n" not in str(refused.value)
 
@@ -174,7 +174,7 @@ try:
 except MissingExtraError as error:
     print(error)
 """
-    message = "models:/a/1: mlflow is not installed: run pip install 'token-approx[mlflow]'"
+    message = "models:/a/1: mlflow is not installed. Run: pip install 'token-approx[mlflow]'"
     assert run_python(code) == f"3\n{message}\n"
 
 
@@ -200,7 +200,7 @@ def test_decide(path: Path) -> None:
     assert [estimator.decide(TEXT, limit) for limit in (upper, upper - 1, lower, lower - 1)] == [
         "fits", "ask", "ask", "exceeds",
     ]  # fmt: skip
-    with pytest.raises(InputError, match=r"no bound of confidence 0.5: the model has 0.95"):
+    with pytest.raises(InputError, match=r"no bound of confidence 0.5. Its levels: 0.95"):
         estimator.upper_bound(TEXT, 0.5)
 
 
@@ -264,5 +264,5 @@ def test_a_single_text_is_not_a_list(path: Path, text: Any) -> None:  # noqa: AN
     """A string is a sequence of its letters: it is refused where several texts are wanted."""
     estimator = Estimator.load(path)
     for many in (estimator.estimate_many, estimator.describe_many):
-        with pytest.raises(TypeError, match="a list of texts is needed"):
+        with pytest.raises(TypeError, match="A list of texts is needed"):
             many(text)

@@ -51,7 +51,7 @@ def benchmark(config: DictConfig) -> None:
     # One core each, as an agent's process would use.
     os.environ.setdefault("RAYON_NUM_THREADS", "1")
     if config.rounds < 1:
-        raise InputError(f"rounds={config.rounds}: give at least 1")
+        raise InputError(f"rounds={config.rounds} is too small. Give at least 1.")
     coefs = str(config.coefs)
     shipped = Estimator.default(TARGET)
     ours = {CHAMPION: Estimator.load(coefs).estimate, SHIPPED: shipped.estimate}

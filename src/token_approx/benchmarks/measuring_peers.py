@@ -47,7 +47,7 @@ def measure_peers(
     for source in sources:
         book = Path(books, f"{source}.txt")
         if not book.is_file():
-            raise InputError(f"{book}: is not there: name the folder with <source>.txt in it")
+            raise InputError(f"{book} is not there. Name the folder that has <source>.txt in it.")
         samples = gutenberg(clean(book.read_text(encoding="utf-8")), *PUBLISHED_SIZES)
         counts = {name: BpeOpenAICounter(name).count(samples) for name in STAND_INS}
         numbers = [str(number) for number in range(1, len(samples) + 1)]
@@ -68,7 +68,7 @@ def run_tokenx(texts: Sequence[str], package: Path) -> list[int]:
     """
     entry = (package / "dist" / "index.mjs").resolve()
     if not entry.is_file():
-        raise InputError(f"tokenx={package}: is not the package: npm install tokenx, and give its folder")
+        raise InputError(f"tokenx={package} is not the package. Run npm install tokenx, and give its folder.")
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     try:
         done = subprocess.run(  # noqa: S603 - our own script
@@ -76,7 +76,7 @@ def run_tokenx(texts: Sequence[str], package: Path) -> list[int]:
             input=lines, capture_output=True, text=True, check=False,
         )  # fmt: skip
     except FileNotFoundError as error:
-        raise InputError("tokenx needs node: install it") from error
+        raise InputError("tokenx needs node. Install it.") from error
     if done.returncode:
-        raise InputError(f"tokenx={package}: fails ({done.stderr.strip().splitlines()[-1]})")
+        raise InputError(f"tokenx={package} fails ({done.stderr.strip().splitlines()[-1]}).")
     return [int(line) for line in done.stdout.splitlines()]

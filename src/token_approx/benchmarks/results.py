@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from token_approx.benchmarks.results_table import Measured, markdown, results_table
+from token_approx.benchmarks.results_table import MeasuredEstimate, markdown, results_table
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_whole
@@ -29,7 +29,7 @@ def results(config: DictConfig) -> None:
         peers = pd.read_parquet(output / "records/peers.parquet").set_index(["dataset", "id"])
     except OSError as error:
         raise InputError(
-            f"{output}/records/peers.parquet: cannot be read: measure what=peers first"
+            f"{output}/records/peers.parquet cannot be read. Measure what=peers first."
         ) from error
     measured = [
         _corpus(output, peers, "o200k_base", "o200k_base", ["cl100k_base"]),
@@ -42,7 +42,9 @@ def results(config: DictConfig) -> None:
     print(markdown(tables))  # noqa: T201 - the stage's result
 
 
-def _corpus(output: Path, peers: pd.DataFrame, model: str, tokens: str, others: list[str]) -> Measured:
+def _corpus(
+    output: Path, peers: pd.DataFrame, model: str, tokens: str, others: list[str]
+) -> MeasuredEstimate:
     # The groups that the dataset's main job sets aside, which no table and no fit has seen.
     path = output / "records/corpus.parquet"
     dataset = read_corpus("corpus", str(path), tokens)
@@ -61,10 +63,10 @@ def _corpus(output: Path, peers: pd.DataFrame, model: str, tokens: str, others: 
     }
     known = {name: np.maximum(0, values) for name, values in estimates.items()}
     title = f"{model}, code, markup, logs and prose of groups not fitted on"
-    return Measured(title, dataset.tokens[test], dataset.sources[test], known)
+    return MeasuredEstimate(title, dataset.tokens[test], dataset.sources[test], known)
 
 
-def _novel(output: Path, peers: pd.DataFrame) -> Measured:
+def _novel(output: Path, peers: pd.DataFrame) -> MeasuredEstimate:
     # One scale, fitted on the one book and measured on the other.
     records = str(output / "records.jsonl")
     fitted = read_dataset("claude-3-7-sonnet", records, sources=["oliver-twist"])
@@ -84,7 +86,7 @@ def _novel(output: Path, peers: pd.DataFrame) -> Measured:
         PUBLISHED: BASELINES[PUBLISHED].linear_sums(features),
     }
     title = "claude-3-7-sonnet, War and Peace, fitted on Oliver Twist"
-    return Measured(title, other.tokens, other.sources, estimates)
+    return MeasuredEstimate(title, other.tokens, other.sources, estimates)
 
 
 def _of(peers: pd.DataFrame, column: str, dataset: pd.Series, ids: pd.Series) -> np.ndarray:

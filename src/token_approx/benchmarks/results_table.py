@@ -13,7 +13,7 @@ HEADER = "| {} | error (95 % interval) | bias | p95 | within 10 % |"
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredEstimate:
     """Texts with their counted tokens (n,), the groups they come from (n,), and estimates (n,) by name."""
 
     title: str
@@ -22,7 +22,7 @@ class Measured:
     estimates: Mapping[str, Floats]
 
 
-def results_table(measured: Measured, resamples: int, seed: int) -> pd.DataFrame:
+def results_table(measured: MeasuredEstimate, resamples: int, seed: int) -> pd.DataFrame:
     """Return one row per estimate, over the texts of 20 tokens or more, all in percent of the counted tokens.
 
     `mape` with its 95 % interval (`low`, `high`; percentile bootstrap over groups, whose texts are alike),

@@ -19,8 +19,8 @@ from token_approx.text.streaming import TextStream
 EXAMPLES = """\b
 Examples:
   token-approx count prompt.md             one number
-  git diff | token-approx count            of standard input
-  token-approx count src docs --json       folders, without what .gitignore leaves out
+  git diff | token-approx count            of the standard input
+  token-approx count src docs --json       folders, without the files that git ignores
   token-approx count . --limit 200000 && echo fits
 
 \b
@@ -37,7 +37,8 @@ EXIT_CODES = {"fits": exit_codes.DONE, "exceeds": exit_codes.EXCEEDS, "ask": exi
 def count(
     names: Files = None,
     limit: Annotated[
-        int | None, typer.Option(min=0, metavar="TOKENS", help="Tell by the exit code if the total fits.")
+        int | None,
+        typer.Option(min=0, metavar="TOKENS", help="Show by the exit code whether the total fits."),
     ] = None,
     as_json: Json = False,
     confidence: Confidence = 0.95,
@@ -46,14 +47,14 @@ def count(
 ) -> int:
     """Estimate the tokens of files, folders or standard input.
 
-    Prints a number for each file, in their order; on a terminal a table with the total, the largest first.
-    In folders, links, binary files and what .gitignore files leave out are passed over.
+    Prints a number for each file, in the order of the files. On a terminal it prints a table with the total,
+    the largest file first. Links, binary files and files that git ignores are left out of folders.
     """
     chosen = estimator(model, coefs)
     in_full = as_json or sys.stdout.isatty()
     level = confidence if limit is not None or (in_full and chosen.upper) else None
     if level is not None:
-        at_level(chosen.upper, level)  # told before anything is read
+        at_level(chosen.upper, level)  # refused before anything is read
     reading, counts = TextReader(), []
     for _, found in reading.each(
         names or [], partial(_count, chosen, level=level, with_domain=in_full or limit is not None)

@@ -115,7 +115,7 @@ def _of_folders(line: str) -> bool:
 def _patterns(lines: list[str]) -> list[RegexPattern]:
     patterns = []
     for line in lines:
-        # git passes over what is no pattern, too, and some of its classes are none in Python.
+        # git passes over what is not a pattern, too, and some of its classes are unknown to Python.
         with suppress(GitIgnorePatternError), warnings.catch_warnings(action="ignore"):
             patterns.append(GitIgnoreSpecPattern(line))
     return [pattern for pattern in patterns if pattern.include is not None]

@@ -12,24 +12,30 @@ DEFAULT = "o200k_base"
 
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="Files and folders; standard input if none or -."),
+    typer.Argument(
+        metavar="FILE", help="Files and folders. Without any, or with -, the standard input is read."
+    ),
 ]
-File = Annotated[str, typer.Argument(metavar="FILE", help="A text; standard input if none or -.")]
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="A file. Without one, or with -, the standard input is read.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Confidence = Annotated[
     float,
-    typer.Option(metavar="LEVEL", min=0, max=1, help="The share of texts that stay within an upper bound."),
+    typer.Option(
+        metavar="LEVEL", min=0, max=1, help="How sure a bound must be: the share of texts that are within it."
+    ),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME_OR_URI",
-        help=f"A shipped model: {', '.join(default_names())} ({DEFAULT} unless told); or one of MLflow's "
-        "registry: models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME.",
+        help=f"A shipped model ({', '.join(default_names())}; the default is {DEFAULT}) or one of MLflow's "
+        "registry (models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME).",
     ),
 ]
 Coefs = Annotated[
-    Path | None, typer.Option(metavar="PATH", help="A model_coefs.json instead, or the folder it is in.")
+    Path | None, typer.Option(metavar="PATH", help="A model_coefs.json, or the folder it is in.")
 ]
 
 
@@ -41,7 +47,7 @@ def estimator(model: str | None, coefs: Path | None) -> Estimator:
         InputError: it cannot be loaded.
     """
     if coefs is not None and model is not None:
-        raise typer.BadParameter("give --coefs or --model, not both")
+        raise typer.BadParameter("--coefs and --model cannot be given together.")
     if coefs is not None:
         return Estimator.load(coefs)
     name = model or DEFAULT

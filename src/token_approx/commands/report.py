@@ -75,7 +75,9 @@ def table(confidence: float, counts: Sequence[FileCount]) -> str:
         upper = "" if row.upper_bound is None else f"{row.upper_bound:,}"
         lines.append(f"{row.tokens:>12,}  {upper:>16} {' ' if row.in_domain else '*'} {row.path}")
     if not total(counts).in_domain:
-        lines.append(f"* unlike the texts that the model was fitted on: {total(counts).out_of_domain}")
+        lines.append(
+            f"* This is unlike the texts that the model was fitted on: {total(counts).out_of_domain}"
+        )
     return "\n".join(lines)
 
 

@@ -78,11 +78,13 @@ def at_level(bounds: Sequence[Bound], confidence: float) -> list[Bound]:
     level = [bound for bound in bounds if bound.confidence == confidence]
     if not level:
         levels = ", ".join(f"{known:g}" for known in sorted({bound.confidence for bound in bounds}))
-        raise InputError(f"no bound of confidence {confidence:g}: the model has {levels or 'none'}")
+        raise InputError(
+            f"The model has no bound of confidence {confidence:g}. Its levels: {levels or 'none'}."
+        )
     return level
 
 
 def _no_class(known: float, confidence: float) -> InputError:
     return InputError(
-        f"no bound of confidence {confidence:g} for an estimate of {known:g}: export the model again"
+        f"The model has no bound of confidence {confidence:g} for an estimate of {known:g}. Export it again."
     )

@@ -35,7 +35,8 @@ def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -
         return 0.0, MOST_FRAMING * messages
     if estimator.counts_of not in (*MESSAGES, "as-logged"):
         raise InputError(
-            f"framing: the model's labels are counts of {estimator.counts_of!r}: give the tokens per message"
+            f"The framing of a message is unknown: the model's labels count {estimator.counts_of!r}."
+            " Give framing=<tokens>."
         )
     of_request, of_message = message_framing(estimator.model)
     held = max(0.0, estimator.intercept) * messages
@@ -62,22 +63,22 @@ def message_text(message: Message, place: int) -> str:
     'a\nb'
 
     Raises:
-        InputError: it has no role or no content, or something that is no text; the message names the place.
+        InputError: it has no role or no content, or something that is not text; the message names the place.
     """
     name = f"messages[{place}]"
     if not isinstance(message, Mapping):
-        raise InputError(f"{name} is no object: give its role and content")
+        raise InputError(f"{name} is not an object. Give an object with a role and a content.")
     if not isinstance(message.get("role"), str):
-        raise InputError(f"{name}.role is {message.get('role')!r}: give a name, such as 'user'")
+        raise InputError(f"{name}.role is {message.get('role')!r}. Give a name, such as 'user'.")
     for field in NOT_ESTIMATED:
         if message.get(field):
-            raise InputError(f"{name}.{field} is no text: take its tokens from the provider's usage")
+            raise InputError(f"{name}.{field} is not a text. Take its tokens from the provider's usage.")
     content = message.get("content")
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
         kind = type(content).__name__
-        raise InputError(f"{name}.content is of type {kind}: give a string or a list of text parts")
+        raise InputError(f"{name}.content is of type {kind}. Give a string or a list of text parts.")
     return "\n".join(_part_text(part, f"{name}.content[{number}]") for number, part in enumerate(content))
 
 
@@ -85,7 +86,7 @@ def _part_text(part: object, name: str) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     text = part.get("text") if isinstance(part, Mapping) and kind == "text" else None
     if not isinstance(text, str):
-        raise InputError(f"{name} is of type {kind!r}, not text: take its tokens from the provider's usage")
+        raise InputError(f"{name} is of type {kind!r}, not text. Take its tokens from the provider's usage.")
     return text
 
 

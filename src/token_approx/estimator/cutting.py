@@ -149,7 +149,9 @@ def _too_small(estimator: "Estimator", data: bytes, limit: str, confidence: floa
     found = estimator.linear_sum(estimator.features(first))
     least = math.ceil(evaluate(estimator.upper, found, confidence))
     what = "its first character" if data else "the empty text"
-    return InputError(f"{limit}: the upper bound of {what} alone is {least} tokens: give at least that")
+    return InputError(
+        f"{limit} is too small: the upper bound of {what} alone is {least} tokens. Give at least that."
+    )
 
 
 def _bytes(text: str | bytes) -> bytes:

@@ -206,7 +206,7 @@ class Estimator(LinearModel):
         (21, 23)
 
         Raises:
-            InputError: a message has no role or content, or a part that is no text, such as an image; or
+            InputError: a message has no role or content, or a part that is not text, such as an image; or
                 `framing` is not given and the model does not say what its labels are counts of.
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
@@ -255,8 +255,8 @@ class Estimator(LinearModel):
 
 
 def _several(texts: Sequence[str | bytes]) -> Sequence[str | bytes]:
-    if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
-        raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
+    if isinstance(texts, str | bytes):  # it is a sequence, too, and its letters would be the texts
+        raise TypeError(f"A list of texts is needed, and a single {type(texts).__name__} was given.")
     return texts
 
 

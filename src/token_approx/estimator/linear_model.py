@@ -131,4 +131,6 @@ class LinearModel:
 
 
 def _unknown(error: KeyError) -> InputError:
-    return InputError(f"feature {error.args[0]!r} cannot be computed from a text: give its value yourself")
+    return InputError(
+        f"The feature {error.args[0]!r} cannot be computed from a text. Give its value yourself."
+    )

@@ -23,7 +23,7 @@ def shipped(reference_model: str) -> Path:
     """
     names = default_names()
     if reference_model not in names:
-        raise InputError(f"{reference_model!r}: no such default: there are {', '.join(names)}")
+        raise InputError(f"unknown model {reference_model!r}. Shipped models: {', '.join(names)}.")
     return DEFAULTS / f"{reference_model}.json"
 
 
@@ -42,7 +42,7 @@ def downloaded(uri: str) -> Iterator[Path]:
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0]
         raise MissingExtraError(
-            f"{uri}: {missing} is not installed: run pip install 'token-approx[mlflow]'"
+            f"{uri}: {missing} is not installed. Run: pip install 'token-approx[mlflow]'"
         ) from error
     with tempfile.TemporaryDirectory() as folder:
         pull(uri, Path(folder))

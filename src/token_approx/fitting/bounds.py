@@ -70,8 +70,8 @@ def _bounds(residuals: Floats, known: Floats, levels: Sequence[float], sign: int
         n = len(residuals)
         if fewest_records(level) > n:
             raise InputError(
-                f"a bound of level {level} needs {fewest_records(level)} records, there are {n}:"
-                " ask for a lower level or label more samples"
+                f"A bound of level {level} needs {fewest_records(level)} records, and there are {n}."
+                " Ask for a lower level, or label more samples."
             )
         for start, end in _classes(known, level):
             shift = sign * _quantile(residuals[(known >= start) & (known < end)], level)

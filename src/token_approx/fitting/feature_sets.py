@@ -37,7 +37,9 @@ def exactly(held: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
     """
     for name in names:
         if name not in held:
-            raise InputError(f"feature {name!r} is not in every record: valid are {', '.join(held)}")
+            raise InputError(
+                f"The feature {name!r} is not in every record. Valid features: {', '.join(held)}."
+            )
     return [tuple(names)]
 
 
@@ -75,7 +77,7 @@ def _sets(held: Sequence[str], name: str) -> list[tuple[str, ...]]:
         return [features for features in found if set(features) <= set(held)]
     meant = _meant(name, held)
     if not meant:
-        raise InputError(f"features={name}: the records hold no n-gram feature: they hold {', '.join(held)}")
+        raise InputError(f"features={name}: the records hold no n-gram feature. They hold {', '.join(held)}.")
     return [exactly(held, features)[0] for features in meant]
 
 
@@ -107,6 +109,6 @@ def _parts(name: str, held: Sequence[str]) -> tuple[str, ...]:
     near = difflib.get_close_matches(name, valid, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise InputError(
-        f"unknown features={name}{hint}: valid are {', '.join(valid)}, and several of them joined by"
-        " _, such as bytes_words"
+        f"unknown features={name}{hint}. Valid values: {', '.join(valid)}, and several of them joined by"
+        " _, such as bytes_words."
     )

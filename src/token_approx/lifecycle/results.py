@@ -27,8 +27,8 @@ def check_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"output={folder}: no files can be written there ({error.strerror or error}):"
-            " remove what is in the way, or give another folder with output=<folder>"
+            f"output={folder} cannot be written ({error.strerror or error})."
+            " Remove what is in the way, or give another folder with output=<folder>."
         ) from error
 
 

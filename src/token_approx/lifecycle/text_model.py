@@ -39,18 +39,20 @@ class TextModel(PythonModel):
         where nobody knows that: no number that was measured holds there.
 
         Raises:
-            MlflowException: the column is not `text`, a value is no string, or the model has no bound of
+            MlflowException: the column is not `text`, a value is not a string, or the model has no bound of
                 the asked confidence.
         """
         column = model_input.columns[0]
         if column != COLUMN and column not in UNNAMED:
-            raise _refused(f"found the column {column!r}: give the texts as {COLUMN!r} (df[['{COLUMN}']])")
+            raise _refused(
+                f"The column is {column!r}. Give the texts in a column {COLUMN!r} (df[['{COLUMN}']])."
+            )
         texts = model_input[column]
         given = texts.notna()
         strings = texts[given].tolist()
         for text in strings:
             if not isinstance(text, str):
-                raise _refused(f"a text is a string, found {type(text).__name__}")
+                raise _refused(f"A text must be a string, and one is of type {type(text).__name__}.")
         try:
             found = self.estimator.describe_many(strings, (params or {}).get("confidence", 0.95))
         except ValueError as error:

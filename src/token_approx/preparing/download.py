@@ -6,7 +6,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from token_approx.errors import InputError
 
@@ -28,8 +28,10 @@ def download(url: str, cache: Path, name: str | None = None) -> Path:
     path = cache / hashlib.sha256(url.encode()).hexdigest()[:16] / name
     recorded = path.with_name(path.name + CHECKSUM_SUFFIX)
     if path.exists() and recorded.exists():
-        if _sha256(path) != recorded.read_text(encoding="ascii").split()[0]:
-            raise InputError(f"{path}: is not what was downloaded (SHA-256 differs): delete it and run again")
+        if _sha256(path) != recorded.read_text(encoding="utf-8").split()[0]:
+            raise InputError(
+                f"{path} is not what was downloaded (its SHA-256 differs). Delete it and run again."
+            )
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -37,18 +39,20 @@ def download(url: str, cache: Path, name: str | None = None) -> Path:
         try:
             _fetch(url, temporary)
             temporary.chmod(0o644)
-            recorded.write_text(f"{_sha256(temporary)}  {name}\n", encoding="ascii")
+            recorded.write_text(f"{_sha256(temporary)}  {name}\n", encoding="utf-8")
             os.replace(temporary, path)  # noqa: PTH105 - the known idiom
         except (OSError, ValueError) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
-            raise InputError(f"{url}: cannot be downloaded ({reason}): check the address") from error
+            raise InputError(f"{url} cannot be downloaded ({reason}). Check the address.") from error
         finally:
             temporary.unlink(missing_ok=True)
     return path
 
 
 def _fetch(url: str, path: Path) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "token-approx"})  # noqa: S310
+    # Spaces and letters beyond ASCII, which people paste, must be encoded; what is encoded already stays.
+    encoded = quote(url, safe="%/:?#[]@!$&'()*+,;=~")
+    request = urllib.request.Request(encoded, headers={"User-Agent": "token-approx"})  # noqa: S310
     with (
         urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer,  # noqa: S310 - the caller's URL
         path.open("wb") as file,

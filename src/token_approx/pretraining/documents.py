@@ -49,7 +49,7 @@ def read_documents(
         InputError: a file cannot be read, or lacks a column or a count.
     """
     if not paths:
-        raise InputError("pretrain needs documents: give documents=[<path>,…]")
+        raise InputError("pretrain needs documents. Give documents=[<path>,…].")
     table = _load(Path(counts), ("id", "corpus", tokens)) if counts else None
     return pd.concat([_read(Path(path), tokens, table, counted) for path in paths], ignore_index=True)
 
@@ -59,10 +59,10 @@ def _load(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read ({reason}): give Parquet or JSON Lines") from error
+        raise InputError(f"{path} cannot be read ({reason}). Give Parquet or JSON Lines.") from error
     for column in columns:
         if column not in frame:
-            raise InputError(f"{path}: has no column {column!r}: it has {', '.join(map(str, frame.columns))}")
+            raise InputError(f"{path} has no column {column!r}. It has {', '.join(map(str, frame.columns))}.")
     return frame
 
 
@@ -79,7 +79,9 @@ def _read(path: Path, tokens: str, table: pd.DataFrame | None, counted: bool) ->
     bad = np.flatnonzero(~(counts >= 0)) if counted or known else np.empty(0, np.int64)
     if bad.size:
         found = frame[tokens].iloc[bad[0]]
-        raise InputError(f"{path}: row {bad[0]}, {tokens}: {found} is no token count: count that text again")
+        raise InputError(
+            f"{path}: in row {bad[0]}, {tokens} is {found}, not a number of tokens. Count that text again."
+        )
     defaults = {
         "group": [f"{path.stem}-{row}" for row in range(len(frame))],
         "category": path.stem,

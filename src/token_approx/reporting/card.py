@@ -1,4 +1,4 @@
-"""The model card: what a registered version is for, how far to trust it, and how to mend it, in Markdown."""
+"""The model card in Markdown: what a version is for, how far to trust it, and how to recalibrate it."""
 
 import re
 from collections.abc import Iterator, Mapping

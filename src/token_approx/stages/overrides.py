@@ -55,7 +55,7 @@ def unknown(given: str, name: str, valid: Sequence[str], parent: str = "") -> st
     near = difflib.get_close_matches(name, valid, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     where = f" in {parent}" if parent else ""
-    return f"unknown {given}{hint}: valid{where} are {', '.join(valid)}"
+    return f"unknown {given}{hint}. Valid names{where}: {', '.join(valid)}."
 
 
 def _unbundled(arguments: Iterable[str]) -> Iterator[str]:
@@ -68,12 +68,12 @@ def _unbundled(arguments: Iterable[str]) -> Iterator[str]:
             parts = shlex.split(value)
         except ValueError:
             raise UsageError(
-                f"overrides={value}: a quote is opened and not closed: write overrides=\"name='a value'\""
+                f"overrides={value}: a quote is opened and not closed. Write overrides=\"name='a value'\""
             ) from None
         for part in parts:
             if "=" not in part and not part.startswith(("~", "-")):
                 raise UsageError(
-                    f"overrides={value}: {part!r} is not name=value: write overrides='seed=1 workers=2'"
+                    f"overrides={value}: {part!r} is not name=value. Write overrides='seed=1 workers=2'."
                 )
         yield from _unbundled(parts)
 
@@ -90,7 +90,7 @@ def _sorted(arguments: list[str]) -> tuple[list[str], list[str]]:
         elif "=" in argument or argument.startswith("~"):
             overrides.append(argument)
         else:
-            raise UsageError(f"{argument}: this is not name=value: write, for example, seed=1")
+            raise UsageError(f"{argument} is not name=value. Write, for example, seed=1.")
         known = _hydra_flags()
         # What `mlflow run` does not know either, it passes on as `--name value`.
         takes_value = argument.startswith("-") and known.get(name, True)

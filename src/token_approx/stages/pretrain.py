@@ -30,7 +30,7 @@ from token_approx.text.ngrams import NgramTable
 def pretrain(config: DictConfig) -> None:
     """Fit the table that the configuration describes."""
     if not config.name:
-        raise UsageError("pretrain needs a name for the table: give name=<name>")
+        raise UsageError("pretrain needs a name for the table. Give name=<name>.")
     ends: Callable[[str], Bytes] | None = instantiate(config.tokenizer)
     documents = read_documents(config.documents, config.tokens, config.counts, counted=ends is None)
     spec: FitSpec = instantiate(config.fit, _convert_="all")
@@ -78,7 +78,8 @@ def _check(documents: pd.DataFrame, ends: Callable[[str], Bytes], head: int, sam
         found = int(ends(text).sum())
         if found != counted:
             raise InputError(
-                f"the tokenizer counts {found} tokens where the documents say {counted:.0f}: use theirs"
+                f"The tokenizer counts {found} tokens where the documents say {counted:.0f}. Use the"
+                " tokenizer that counted them."
             )
 
 

@@ -60,7 +60,7 @@ class NgramTable:
     `orders` ascend within 1..4; `weights[j]` is an int16 array of length 2**bits[j], kept as a read-only
     copy, in units of 2**-unit_exponent tokens. `tokenizer` names what the table imitates, `provenance` holds
     JSON values, `known` which n-grams its training held, None if nobody knows. `file_sha256` is the digest of
-    the file the table was loaded from (of the JSON file that it stands for where it is packed), or None. Raises
+    the file the table was loaded from (of the JSON that it stands for where it is packed), or None. Raises
     TableError for a field of the wrong type, length or range. Several threads may use one instance at once.
     """
 
@@ -88,8 +88,8 @@ class NgramTable:
         """Load a shipped table by its name, or a table file by its path.
 
         A string without a path separator that ends in neither `.json` nor `.packed` is a name. Raises
-        TableError, naming the file, the field, what was found and the mend, when there is no such table or it
-        is not sound.
+        TableError, naming the file, the field and how to correct it, when there is no such table or it is not
+        sound.
         """
         path = Path(source)
         if isinstance(source, str) and path.name == source and path.suffix not in SUFFIXES:
@@ -99,7 +99,7 @@ class NgramTable:
                 fields, digest = read_table(stream.read(MAX_FILE_BYTES + 1))
             return cls(**fields, file_sha256=digest)
         except OSError as problem:
-            message = f"{path}: cannot be read ({problem.strerror}); check the path"
+            message = f"{path} cannot be read ({problem.strerror}). Check the path."
             raise TableError(message) from None
         except TableError as problem:
             message = f"{path}: {problem}"
@@ -152,7 +152,7 @@ class NgramTable:
         Texts are scored together in blocks, each as if it stood alone. Raises TypeError for one bare text.
         """
         if isinstance(texts, str | bytes):
-            message = "score_many takes several texts; for one text call score"
+            message = "A list of texts is needed, and a single text was given. Call score for one text."
             raise TypeError(message)
         if kernel.native is not None:
             listed = list(texts)
@@ -279,7 +279,7 @@ def _utf8(text: str | bytes) -> bytes:
         return text
     if isinstance(text, str):
         return encode(text)
-    message = f"a text is a str or bytes, not {type(text).__name__}"
+    message = f"A text must be str or bytes, not {type(text).__name__}."
     raise TypeError(message)
 
 
@@ -298,6 +298,8 @@ def shipped_file(name: str) -> Path:
     if name not in shipped:
         names = ", ".join(shipped) or "none"
         refuse(
-            "table", name, f"shipped tables are: {names}; a file's path holds a separator or ends in .json"
+            "table",
+            name,
+            f"The shipped tables are {names}. The path of a file holds a separator or ends in .json.",
         )
     return shipped[name]

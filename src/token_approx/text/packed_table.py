@@ -59,7 +59,7 @@ def _unpack(raw: bytes) -> bytes:
     try:
         unpacked = stream.decompress(raw, MAX_FILE_BYTES)
     except zlib.error as problem:
-        refuse("the file", str(problem), "it must be what gzip writes: " + SPOILED)
+        refuse("the file", str(problem), "It must be what gzip writes. " + SPOILED)
     if not stream.eof or stream.unused_data:
         refuse("the file", "not one whole gzip member", SPOILED)
     return unpacked
@@ -71,7 +71,7 @@ def _parse_packed(unpacked: bytes) -> TableFields:
     # Bits out of range are named by the check of the fields, which needs some weights to look at.
     sizes = [2 ** max(0, min(table["bits"], 30)) for table in document["tables"]]
     if len(planes) != 2 * sum(sizes):
-        refuse("the weights", f"{len(planes)} bytes", f"the tables need {2 * sum(sizes)}: {SPOILED}")
+        refuse("the weights", f"{len(planes)} bytes", f"The tables need {2 * sum(sizes)}. {SPOILED}")
     weights = np.frombuffer(planes, np.uint8).reshape(2, -1).T.tobytes()
     borders = [0, *accumulate(2 * size for size in sizes)]
     return fields_of(document, [weights[low:high] for low, high in pairwise(borders)])

@@ -58,8 +58,8 @@ def check_conditions(study: Study, conditions: Sequence[str]) -> None:
             f"{side} {', '.join(found[:SHOWN_DIFFERENCES])}" for side, found in sides.items() if found
         )
         raise InputError(
-            f"study={study.study_name} compares something else ({differences or 'in another order'}): "
-            "take another name, or give all workers the same dataset, candidates and settings"
+            f"study={study.study_name} compares something else ({differences or 'in another order'}). "
+            "Take another name, or give all workers the same dataset, candidates and settings."
         )
 
 
@@ -145,7 +145,7 @@ class Queue:
             if waited > self.patience:
                 raise InputError(
                     f"study={self.places.study.study_name}: trial {trial.number} of another worker has not"
-                    f" ended in {self.patience:.0f} s: stop that worker, and run this command again"
+                    f" ended in {self.patience:.0f} s. Stop that worker, and run this command again."
                 )
             # Killed before its first heartbeat, it would run for ever: one of ours makes it stale in time.
             if waited > grace and trial.number not in self._without_heartbeat:
