@@ -42,6 +42,8 @@ def test_a_folder(tmp_path: Path) -> None:
         "cut.gz": gzip.compress(b"whole")[:-4],
         "notes.txt.gz": gzip.compress("zipped é".encode()),
         "table.jsonl": b'{"other": 1}\n',
+        "torn.jsonl": b'{"text": ',
+        "wide.txt": "wide".encode("utf-16"),
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +59,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert skipped == {
         "hidden": 2, "binary": 1, "not UTF-8": 1, "excluded": 2, "link to a folder": 1,
         "broken gzip (EOFError)": 1, "no text column": 1,
+        "no JSON": 1, "UTF-16": 1,
     }  # fmt: skip
 
 
@@ -94,6 +97,7 @@ def test_message_text() -> None:
     [
         ("x.txt", b"\0", "is a binary file"),
         ("x.txt", b"caf\xe9", "byte 3 is not UTF-8"),
+        ("x.txt", "wide".encode("utf-16"), "is UTF-16: convert the file to UTF-8"),
         ("x.gz", b"plain", "is no whole gzip file"),
         ("x.jsonl", b'{"text": "a"}\n{', r"x\.jsonl:2: is no JSON"),
         ("x.jsonl", b"[1]", r"x\.jsonl:1: is no object"),
@@ -123,6 +127,7 @@ class Library(ThreadingHTTPServer):
         self.text = "A book of ünicode.\r\n".encode()
         self.promised = len(self.text)
         self.requests = 0
+        self.paths: list[str] = []
 
 
 class Shelf(BaseHTTPRequestHandler):
@@ -133,6 +138,7 @@ class Shelf(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send the text, or 404."""
         self.server.requests += 1
+        self.server.paths.append(self.path)
         if self.path.endswith("missing.txt"):
             self.send_error(404)
             return
@@ -172,6 +178,18 @@ def test_a_download_is_made_once(tmp_path: Path, library: Library) -> None:
     kept.write_text("changed")
     with pytest.raises(InputError, match="SHA-256 differs"):
         list(read_documents("2600", by_number, Counter()))
+
+
+@pytest.mark.parametrize("name", ["my book é.txt", "my%20book%20%C3%A9.txt", "一.txt?a=1 2&b=é"])
+def test_an_address_with_spaces_and_letters(tmp_path: Path, library: Library, name: str) -> None:
+    """They reach the server percent-encoded, and once, whether they are so in the address or not."""
+    (document,) = read(f"http://127.0.0.1:{library.server_address[1]}/{name}", tmp_path)[0]
+    assert document.text == "A book of ünicode.\r\n"
+    encoded = {
+        "my book é.txt": "my%20book%20%C3%A9.txt",
+        "一.txt?a=1 2&b=é": "%E4%B8%80.txt?a=1%202&b=%C3%A9",
+    }
+    assert library.paths == [f"/{encoded.get(name, name)}"]
 
 
 def test_a_download_that_fails_leaves_nothing(tmp_path: Path, library: Library) -> None:

@@ -1,5 +1,6 @@
 """Documents out of files, folders, JSON Lines, Parquet, gzip and downloads."""
 
+import codecs
 import gzip
 import json
 import zlib
@@ -17,6 +18,15 @@ JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"
 # Git and grep look for a NUL in about as much to tell a binary file.
 BINARY_PROBE = 8192
+
+
+class UnreadableError(InputError):
+    """Raised for a file that holds no document; `reason` says why in two words, to count such files by."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        """Keep the reason."""
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -101,11 +111,11 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path}:{number}: is no JSON ({type(error).__name__}): write one object per line"
-            ) from error
+            message = f"{path}:{number}: is no JSON ({type(error).__name__}): write one object per line"
+            raise UnreadableError(message, "no JSON") from error
         if not isinstance(fields, dict):
-            raise InputError(f"{path}:{number}: is no object: write one JSON object per line")
+            message = f"{path}:{number}: is no object: write one JSON object per line"
+            raise UnreadableError(message, "no JSON object")
         yield number, fields
 
 
@@ -127,8 +137,8 @@ def _read_folder(folder: Path, reading: Reading, skipped: Counter[str]) -> Itera
         else:
             try:
                 yield from _read_file(path, reading, path.name)
-            except InputError as error:
-                skipped[str(error.__cause__ or "unreadable")] += 1
+            except UnreadableError as error:
+                skipped[error.reason] += 1
 
 
 def _read_file(path: Path, reading: Reading, source: str | None = None) -> Iterator[Document]:
@@ -139,9 +149,10 @@ def _read_file(path: Path, reading: Reading, source: str | None = None) -> Itera
             text = row.get(reading.text_column)
             text = message_text(row) if text is None else text
             if not isinstance(text, str):
-                raise InputError(
-                    f"{path}:{number}: field {reading.text_column!r} is no text: name it with text_column="
-                ) from ValueError("no text column")
+                raise UnreadableError(
+                    f"{path}:{number}: field {reading.text_column!r} is no text: name it with text_column=",
+                    "no text column",
+                )
             if _is_text(text):
                 yield Document(
                     str(row.get("source") or source), str(row.get("category") or _category(plain)), text
@@ -155,14 +166,15 @@ def _category(path: Path) -> str:
 
 
 def _decode(data: bytes, path: Path) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnreadableError(f"{path}: is UTF-16: convert the file to UTF-8", "UTF-16")
     if b"\0" in data[:BINARY_PROBE]:
-        raise InputError(f"{path}: is a binary file: give a text") from ValueError("binary")
+        raise UnreadableError(f"{path}: is a binary file: give a text", "binary")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8: convert the file") from ValueError(
-            "not UTF-8"
-        )
+        message = f"{path}: byte {error.start} is not UTF-8: convert the file"
+        raise UnreadableError(message, "not UTF-8") from error
 
 
 def _is_text(text: str) -> bool:
@@ -178,11 +190,11 @@ def _bytes(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix == ".gz" else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: is no whole gzip file: copy it again") from ValueError(
-            f"broken gzip ({type(error).__name__})"
-        )
+        message = f"{path}: is no whole gzip file: copy it again"
+        raise UnreadableError(message, f"broken gzip ({type(error).__name__})") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from ValueError("unreadable")
+        message = f"{path}: cannot be read ({error.strerror or error})"
+        raise UnreadableError(message, "unreadable") from error
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -197,4 +209,4 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     number += 1
                     yield number, row
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is no readable Parquet file: write it again") from error
+        raise UnreadableError(f"{path}: is no readable Parquet file: write it again", "no Parquet") from error
