@@ -85,7 +85,7 @@ def test_wrong_usage_is_64(run: Run, arguments: list[str], message: str) -> None
     ("arguments", "message"),
     [
         (["--model", "gpt-9"], "error: 'gpt-9': no such default: there are cl100k_base, claude-3"),
-        (["--coefs", "nowhere"], "error: nowhere: cannot be read (No such file or directory)"),
+        (["--coefs", "nowhere"], "error: nowhere cannot be read (No such file or directory)"),
         (
             ["--limit", "9", "--confidence", "0.5"],
             "error: no bound of confidence 0.5: the model has",

@@ -11,7 +11,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 
@@ -19,10 +19,11 @@ import token_approx
 from tests.conftest import ROOT
 from token_approx.errors import InputError
 from token_approx.estimator.bounds import Line, bound, bounds
-from token_approx.estimator.estimator import BASIC, Estimator
+from token_approx.estimator.estimator import BASIC, Estimator, rounded
 from token_approx.estimator.shipped import DEFAULTS, default_names
 from token_approx.fitting.bounds import Bound, evaluate_bounds
 from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.text.counts import count
 from token_approx.text.features import features, shipped_table
 
 COEFS: dict[str, Any] = {
@@ -77,6 +78,8 @@ def test_bounds_are_what_was_calibrated() -> None:
     assert bounds(ours[::-1], estimates, 0.95).tolist() == expected.tolist()
 
 
+@pytest.mark.usefixtures("each_kernel")
+@settings(deadline=None)  # numpy's calls take long where other programs run
 @given(st.lists(st.text(st.characters(codec=None, exclude_categories=())) | st.binary(), max_size=20))
 def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
     """Estimates, bounds and domain of many texts are those of each text, to the last bit."""
@@ -88,6 +91,14 @@ def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
     assert found.input_tokens.tolist() == [estimator.estimate(text) for text in texts]
     assert found.upper_bound.tolist() == [estimator.upper_bound(text) for text in texts]
     assert found.in_domain.tolist() == [not estimator.out_of_domain(text) for text in texts]
+    for text in texts:
+        expected = (estimator.estimate(text), estimator.upper_bound(text), estimator.out_of_domain(text))
+        assert estimator.describe(text) == expected
+    weighs = replace(estimator, weights={**estimator.weights, "words": 0.5})
+    for text in texts:
+        features = {**vars(count(text)), **weighs.features(text)}
+        assert weighs.known_features(text) == features
+        assert weighs.estimate(text) == rounded(weighs.linear_sum(features))
     assert estimator.estimate_many(texts).tolist() == found.input_tokens.tolist()
     sums = estimator.linear_sums(
         {"ngram_o200k_base": np.array([1.1, 2.3]), **dict.fromkeys(BASIC, np.array([3.0, 7.0]))}
@@ -102,7 +113,7 @@ def test_a_folder_is_its_model_coefs(path: Path) -> None:
     """A folder stands for the model_coefs.json in it, and a file may lack `counts_of`."""
     assert Estimator.load(path.parent).estimate(TEXT) == Estimator.load(str(path)).estimate(TEXT)
     assert Estimator.load(path).counts_of is None
-    with pytest.raises(InputError, match=r"nowhere/?: cannot be read .* give a model_coefs.json"):
+    with pytest.raises(InputError, match=r"nowhere/? cannot be read .* Give the path of a model_coefs.json"):
         Estimator.load(path.parent / "nowhere")
 
 
@@ -205,13 +216,28 @@ def test_domain(path: Path) -> None:
 
 
 def test_another_table_is_refused(path: Path) -> None:
-    """A table that is not the one the model was fitted with is refused, and so is one that is gone."""
-    shipped_table("cl100k_base").save(path.parent / "o200k_base.json")
+    """A table that is not the one the model was fitted with is refused, and so is one that is nowhere."""
+    content = json.loads(path.read_bytes())
+    content["tables"]["ngram_o200k_base"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="is not the table"):
         Estimator.load(path)
     (path.parent / "o200k_base.json").unlink()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"'o200k_base\.json' of SHA-256 000000000000… is neither"):
         Estimator.load(path)
+
+
+@pytest.mark.parametrize("beside", [None, "cl100k_base"], ids=["nothing", "another"])
+def test_a_shipped_table_is_found_by_its_sha256(path: Path, beside: str | None) -> None:
+    """Where no table or another lies beside the file, the package's own is taken, whatever its name."""
+    before = Estimator.load(path).estimate(TEXT)
+    content = json.loads(path.read_bytes())
+    content["tables"]["ngram_o200k_base"]["file"] = "mine.json"
+    path.write_text(json.dumps(content))
+    (path.parent / "o200k_base.json").unlink()
+    if beside:
+        shipped_table(beside).save(path.parent / "mine.json")
+    assert Estimator.load(path).estimate(TEXT) == before
 
 
 def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:
@@ -222,3 +248,22 @@ def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:
     assert estimator.linear_sum({"emoji": 3}) == 7
     with pytest.raises(InputError, match="'emoji' cannot be computed from a text"):
         estimator.estimate("x")
+
+
+@pytest.mark.parametrize("confidence", [math.nan, math.inf, "0.95", 0, 1, None])
+def test_a_level_that_is_no_level(path: Path, confidence: Any) -> None:  # noqa: ANN401 - whatever a caller gives
+    """One error for every confidence that is not a number between 0 and 1."""
+    estimator = Estimator.load(path)
+    with pytest.raises(InputError, match="is not a level between 0 and 1"):
+        estimator.upper_bound(TEXT, confidence)
+    with pytest.raises(InputError, match="is not a level between 0 and 1"):
+        estimator.describe_many([TEXT], confidence)
+
+
+@pytest.mark.parametrize("text", ["abc", b"abc"])
+def test_a_single_text_is_not_a_list(path: Path, text: Any) -> None:  # noqa: ANN401 - whatever a caller gives
+    """A string is a sequence of its letters: it is refused where several texts are wanted."""
+    estimator = Estimator.load(path)
+    for many in (estimator.estimate_many, estimator.describe_many):
+        with pytest.raises(TypeError, match="a list of texts is needed"):
+            many(text)

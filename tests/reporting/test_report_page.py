@@ -15,12 +15,12 @@ import pytest
 
 from tests.conftest import load_part, write_records
 from token_approx.fitting.comparison import Comparison, compare
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.sanity import Flag
 from token_approx.fitting.search import Grid
-from token_approx.fitting.selection import Rule
+from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 from token_approx.lifecycle.export import model_coefs
 from token_approx.reporting.card import model_card
@@ -36,7 +36,9 @@ PROVENANCE = {
     "git_commit": None,
     "time": "2026-01-01T00:00:00+00:00",
 }
-SETTINGS = Settings(grouped=False, folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1)
+SETTINGS = ComparisonSettings(
+    grouped=False, folds=4, repeats=1, curve_sizes=2, curve_repeats=1, resamples=20, seed=1
+)
 HOSTILE = "<img src=https://example.org/x.png onerror=alert(1)>\"'|`*"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -67,7 +69,7 @@ def find(path: Path) -> Found:
         models,
         Grid(workers=1),
         SETTINGS,
-        Rule(list(models), sane=False),
+        SelectionRule(list(models), sane=False),
     )
     reported = report(compared, SETTINGS, None, "unseen_source")
     coefs = model_coefs(compared, reported, "one-user-message", PROVENANCE)
@@ -186,7 +188,7 @@ def test_the_ranking_ends_with_what_may_not_be_chosen(found: Found) -> None:
     """The champion is the first row; what makes no sense stands in a table of its own, with an example."""
     compared = found.compared
     _, worse, *_ = compared.ranked
-    flags = {name: [] for name in compared.flags} | {
+    flags: dict[str, list[Flag]] = {name: [] for name in compared.flags} | {
         worse.candidate.name: [Flag("says -9 tokens for a chat message of about 12"), Flag("is 80 % off")]
     }
     ruled = replace(compared, flags=flags, rule=replace(compared.rule, sane=True))

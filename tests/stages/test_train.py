@@ -1,7 +1,9 @@
 """The main job, run as a user runs it, in a store of its own."""
 
+import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,6 +101,11 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
     )
     assert parent.data.metrics["cv/mae"] == champion.data.metrics["cv/mae"]
 
+    page = (output / "report.html").read_text()
+    assert len(page) < 1_500_000
+    assert set(re.findall(r"base64,([^\"]*)", page)) == {
+        base64.b64encode(path.read_bytes()).decode() for path in (output / "figures").iterdir()
+    }
     coefs = json.loads((output / "model_coefs.json").read_text())
     assert coefs["provenance"]["run_id"] == parent.info.run_id
     assert coefs["provenance"]["registered_version"] == "1"

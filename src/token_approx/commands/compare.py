@@ -7,7 +7,7 @@ import typer
 
 from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
-from token_approx.commands.texts import Reading, notice, whole
+from token_approx.commands.texts import TextReader, notice, whole
 from token_approx.estimator.estimator import Estimator
 from token_approx.estimator.shipped import default_names
 from token_approx.reporting.peers import PEERS, TARGET, available
@@ -41,7 +41,7 @@ def compare(
         counters[str(model or coefs)] = estimator(model, coefs).estimate
     texts: list[str] = []
     rows: dict[str, list[int]] = {name: [] for name in counters}
-    reading = Reading()
+    reading = TextReader()
     for name, text in reading.each(names or [], whole):
         texts.append(name)
         for counter, counts in rows.items():

@@ -9,7 +9,7 @@ import typer
 from token_approx import exit_codes
 from token_approx.commands import report
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
-from token_approx.commands.texts import Reading, notice, pieces
+from token_approx.commands.texts import TextReader, notice, pieces
 from token_approx.estimator.bounds import at_level
 from token_approx.estimator.domain import out_of_domain
 from token_approx.estimator.estimator import Estimator
@@ -52,7 +52,7 @@ def count(
     level = confidence if limit is not None or (in_full and chosen.upper) else None
     if level is not None:
         at_level(chosen.upper, level)  # told before anything is read
-    reading, counts = Reading(), []
+    reading, counts = TextReader(), []
     for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_domain=in_full)):
         counts.append(found)
         if not in_full:
@@ -70,13 +70,13 @@ def count(
     return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 
 
-def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.Count:
+def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.FileCount:
     stream = TextStream(model.tables, basic=with_domain or model.weighs_counts)
     for piece in pieces(name):
         stream.add(piece)
     features = stream.features()
     total = model.total([model.linear_sum(features)])
-    return report.Count(
+    return report.FileCount(
         path=name,
         tokens=total.tokens,
         upper_bound=None if level is None else total.upper_bound(level),

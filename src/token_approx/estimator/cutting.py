@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # A piece may give up this part of its end, to be cut at the end of a line or before a space.
 LOOK_BACK = 20
+# An overlap may be this part of a piece's size: every piece brings as much that is new, so that the time and
+# the pieces grow with the text alone.
+MOST_OVERLAP = 2
 # Bytes that a token has, about: how far to look for the end of the first piece. The next ones are looked for
 # in a quarter more than the one before had, and at least in these bytes, as a numpy call costs that much.
 BYTES_PER_TOKEN = 4
@@ -43,8 +46,10 @@ def truncate(estimator: "Estimator", text: AnyStr, limit: int, confidence: float
 
 def split(estimator: "Estimator", text: AnyStr, size: int, overlap: int, confidence: float) -> list[AnyStr]:
     """Return the pieces of a text that fit: see `Estimator.split`."""
-    if overlap and not 0 < overlap < size:
-        raise InputError(f"overlap={overlap}: give a number in 0 .. size - 1 tokens")
+    if not 0 <= overlap <= size // MOST_OVERLAP:
+        raise InputError(
+            f"overlap={overlap} is not a number of tokens from 0 to {size // MOST_OVERLAP}, half of size."
+        )
     data = _bytes(text)
     cutter = _Cutter(estimator, data, Limit(estimator.upper, confidence, size))
     pieces: list[AnyStr] = []

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import AnyStr, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..text.counts import count, count_many, encode
+from ..text.counts import count_many, encode
 from . import cutting
 from .bounds import Floats, Line, bound, bounds
 from .coefs_file import read_coefs
@@ -18,9 +18,17 @@ from .domain import in_domain, out_of_domain
 from .linear_model import BASIC, LinearModel
 from .total import Decision, Total, rounded
 
-__all__ = ["BASIC", "Estimates", "Estimator", "Line", "rounded"]
+__all__ = ["BASIC", "Description", "Estimates", "Estimator", "Line", "rounded"]
 
 Integers = npt.NDArray[np.int64]
+
+
+class Description(NamedTuple):
+    """What is said of a text: two numbers of tokens, and why it is out of domain, "" if it is not."""
+
+    input_tokens: int
+    upper_bound: int
+    out_of_domain: str
 
 
 class Estimates(NamedTuple):
@@ -82,6 +90,10 @@ class Estimator(LinearModel):
 
         return cls(**read_coefs(shipped(reference_model), TABLES))
 
+    def __hash__(self) -> int:
+        """Return a hash of the model's name and coefficients; its mappings have none."""
+        return hash((self.model, self.intercept, frozenset(self.weights.items())))
+
     def total(self, linear_sums: Sequence[float], known: float = 0) -> Total:
         """Return what texts with these estimates before rounding have together, with `known` tokens."""
         return Total(linear_sums, self.upper, self.lower, known)
@@ -93,6 +105,17 @@ class Estimator(LinearModel):
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
         return _rounded_many(self.linear_sums(self.features_many(texts)))
+
+    def describe(self, text: str | bytes, confidence: float = 0.95) -> Description:
+        """Return the estimate, the upper bound, and why the text is out of domain, in one pass over it.
+
+        Raises:
+            InputError: the model was exported without a bound of that level.
+        """
+        features = self.known_features(text)
+        linear_sum = self.linear_sum(features)
+        upper = math.ceil(bound(self.upper, linear_sum, confidence))
+        return Description(rounded(linear_sum), upper, out_of_domain(self.domain, features))
 
     def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
         """Return the estimate, the upper bound and whether it is in domain, of each text.
@@ -136,7 +159,7 @@ class Estimator(LinearModel):
 
         A feature, or a ratio of two, may lie a tenth outside of the range seen in training.
         """
-        return out_of_domain(self.domain, asdict(count(text)) | self.features(text))
+        return out_of_domain(self.domain, self.known_features(text))
 
     def in_domain(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
         """Return whether `out_of_domain` finds nothing in texts with these features, of shape (texts,) each.
@@ -190,8 +213,8 @@ class Estimator(LinearModel):
         word, or where the piece would otherwise bring nothing new.
 
         Raises:
-            InputError: a single character does not fit, `overlap` is not in 0 .. size - 1, or the model has
-                no bound of that level.
+            InputError: a single character does not fit, `overlap` is more than half of `size`, or the model
+                has no bound of that level.
         """
         return cutting.split(self, text, size, overlap, confidence)
 
@@ -199,8 +222,11 @@ class Estimator(LinearModel):
         return self.total([self.linear_sum_of(text)])
 
 
-def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:
-    return [text if isinstance(text, bytes) else encode(text) for text in texts]
+def _encoded(texts: Sequence[str | bytes]) -> list[str | bytes]:
+    if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
+        raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
+    # A string of ASCII is its own UTF-8.
+    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in texts]
 
 
 def _rounded_many(linear_sums: Floats) -> Integers:

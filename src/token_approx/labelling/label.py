@@ -11,7 +11,7 @@ from token_approx.errors import InputError, UnfinishedError, UsageError
 from token_approx.labelling.attempts import Attempts
 from token_approx.labelling.counters.protocol import AS_LOGGED, ONE_USER_MESSAGE, Counter, Refused, Transient
 from token_approx.labelling.journal import Journal
-from token_approx.labelling.progress import Progress, Settings, Skipped
+from token_approx.labelling.progress import LabellingSettings, Progress, Skipped
 from token_approx.labelling.records import Record, parse_records, record_line, write_records
 from token_approx.preparing.json_lines import parse_object, validate
 from token_approx.preparing.samples import Sample
@@ -26,7 +26,7 @@ def label(
     samples: Sequence[Sample],
     counter: Counter,
     out: Path,
-    settings: Settings,
+    settings: LabellingSettings,
     progress: Progress,
     on_change: Callable[[Progress], None],
 ) -> None:
@@ -62,7 +62,7 @@ def skipped_path(out: Path) -> Path:
 @dataclass
 class _Labelling:
     counter: Counter
-    settings: Settings
+    settings: LabellingSettings
     journal: Journal
     skips: Journal
     on_change: Callable[[Progress], None]
@@ -183,7 +183,7 @@ class _Labelling:
         return self.counter.model, self.counter.name, self.settings.framing
 
 
-def _check_same(record: Record, counter: Counter, settings: Settings, out: Path) -> None:
+def _check_same(record: Record, counter: Counter, settings: LabellingSettings, out: Path) -> None:
     wanted = {"model": counter.model, "counter": counter.name, "framing": settings.framing}
     for name, value in wanted.items():
         found = getattr(record, name)

@@ -14,8 +14,8 @@ from token_approx.reporting.report import Report
 
 
 def register(
-    run: Run, compared: Comparison, reported: Report, coefs: Mapping[str, Any], rule: promotion.Rule
-) -> tuple[str, promotion.Decision]:
+    run: Run, compared: Comparison, reported: Report, coefs: Mapping[str, Any], rule: promotion.PromotionRule
+) -> tuple[str, promotion.PromotionDecision]:
     """Register the champion of a comparison and decide on its alias; return the version and the decision.
 
     Raises:

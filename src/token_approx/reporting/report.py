@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from token_approx.fitting import comparison as results
 from token_approx.fitting.bounds import Bound, lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.reporting import diagnostics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
 from token_approx.reporting.coverage import calibration, coverage_figure, coverage_table, levels_of
@@ -51,7 +51,7 @@ class Report:
 
 def report(
     compared: Comparison,
-    settings: Settings,
+    settings: ComparisonSettings,
     levels: Sequence[float] | None,
     calibrated_on: str,
     workers: int = 1,

@@ -28,7 +28,7 @@ COMPRESSION = "snappy"
 
 
 @dataclass(frozen=True)
-class TextModel:
+class ScoringModel:
     """A registered model of texts: its name with the version, its files, and the model itself."""
 
     name: str
@@ -37,7 +37,7 @@ class TextModel:
 
 
 @contextmanager
-def downloaded(uri: str, confidence: float) -> Iterator[TextModel]:
+def downloaded(uri: str, confidence: float) -> Iterator[ScoringModel]:
     """Yield the model of a URI, which is on this machine as long as the block lasts.
 
     Raises:
@@ -58,7 +58,7 @@ def downloaded(uri: str, confidence: float) -> Iterator[TextModel]:
             model.predict(pd.DataFrame({"text": [""]}), params={"confidence": confidence})
         except MlflowException as error:
             raise InputError(f"{uri}: {str(error).splitlines()[0]}") from error
-        yield TextModel(fixed.removeprefix("models:/"), Path(path), model)
+        yield ScoringModel(fixed.removeprefix("models:/"), Path(path), model)
 
 
 def score_with_arrow(

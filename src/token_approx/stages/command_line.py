@@ -22,7 +22,9 @@ from token_approx import exit_codes
 from token_approx.errors import StoreError, TokenApproxError, UsageError
 from token_approx.stages.overrides import expand
 
-CONF = Path(__file__).resolve().parents[3] / "conf"
+# A checkout's, beside src; else the copy in the installed package.
+CHECKOUT, INSTALLED = (Path(__file__).resolve().parents[up] / "conf" for up in (3, 1))
+CONF = CHECKOUT if (CHECKOUT / "train.yaml").is_file() else INSTALLED
 
 
 def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:

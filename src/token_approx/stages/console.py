@@ -23,7 +23,7 @@ from rich.table import Table
 
 from token_approx.estimator.coefs_file import COEFS
 from token_approx.fitting.comparison import Comparison
-from token_approx.lifecycle.promotion import Decision
+from token_approx.lifecycle.promotion import PromotionDecision
 from token_approx.reporting.ranking import COLUMNS, Place, barred, beaten_by, ranking
 from token_approx.reporting.report_page import REPORT
 
@@ -60,7 +60,7 @@ def summary(
     output: Path,
     leaderboard: str,
     seconds: Mapping[str, float],
-    decision: Decision | None,
+    decision: PromotionDecision | None,
 ) -> None:
     """Print the ranking, the champion with its test error, and where everything is."""
     console = Console(highlight=False)

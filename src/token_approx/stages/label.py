@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import UnfinishedError
 from token_approx.labelling.label import label as label_samples
-from token_approx.labelling.progress import Progress, Settings
+from token_approx.labelling.progress import LabellingSettings, Progress
 from token_approx.labelling.records import read_records
 from token_approx.lifecycle import labelling_run, tracking
 from token_approx.lifecycle.contract import sha256
@@ -36,7 +36,7 @@ def label(config: DictConfig) -> None:
     out = Path(config.out)
     samples = read_samples(Path(config.samples))
     counter = instantiate(config.counter, _convert_="all")
-    settings = Settings(framing=config.framing, **OmegaConf.to_container(config.labelling))  # type: ignore[arg-type]
+    settings = LabellingSettings(framing=config.framing, **OmegaConf.to_container(config.labelling))  # type: ignore[arg-type]
     chosen = HydraConfig.get().runtime.choices["counter"]
     progress = Progress(len(samples))
     with tracking.parent_run(config.experiment, f"label · {chosen} · {counter.model}") as run:

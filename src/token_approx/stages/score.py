@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from token_approx.errors import InputError, MissingExtraError, UsageError
 from token_approx.lifecycle import tracking
 from token_approx.scoring import spark
-from token_approx.scoring.arrow import TextModel, downloaded, score_with_arrow
+from token_approx.scoring.arrow import ScoringModel, downloaded, score_with_arrow
 from token_approx.scoring.parquet_input import Texts, open_texts
 from token_approx.scoring.parquet_output import check_output, staged, totals
 from token_approx.stages import console
@@ -106,7 +106,7 @@ def _check(config: DictConfig) -> None:
     optional_number(config, "price_per_million", PRICE)
 
 
-def _score(config: DictConfig, engine: str, texts: Texts, model: TextModel, folder: Path) -> None:
+def _score(config: DictConfig, engine: str, texts: Texts, model: ScoringModel, folder: Path) -> None:
     if engine == "arrow":
         with console.progress("rows") as advance:
             score_with_arrow(

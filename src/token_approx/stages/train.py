@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import UsageError
 from token_approx.fitting.comparison import Comparison, compare
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import Dataset
 from token_approx.fitting.feature_sets import named
 from token_approx.fitting.sanity import Sanity
@@ -99,7 +99,7 @@ def _compare(config: DictConfig, dataset: Dataset) -> Comparison:
 
 def _register(
     config: DictConfig, run: Run, compared: Comparison, reported: Report, coefs: dict[str, Any]
-) -> promotion.Decision | None:
+) -> promotion.PromotionDecision | None:
     # The version is named in the coefficients' provenance.
     unknown = [name for name in coefs["feature_set"] if name not in FEATURES]
     if unknown and config.register:
@@ -171,8 +171,8 @@ def _check_study(config: DictConfig, search: str) -> None:
             )
 
 
-def _settings(config: DictConfig) -> Settings:
-    return Settings(
+def _settings(config: DictConfig) -> ComparisonSettings:
+    return ComparisonSettings(
         grouped=config.cross_validation.grouped,
         folds=config.cross_validation.folds,
         repeats=config.cross_validation.repeats,

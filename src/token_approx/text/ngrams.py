@@ -106,6 +106,9 @@ class NgramTable:
         except TableError as problem:
             message = f"{path}: {problem}"
             raise TableError(message) from None
+        except ValueError as problem:  # a NUL in the path
+            message = f"{str(path)!r} cannot be read ({problem}). Give the path of an n-gram table."
+            raise TableError(message) from None
 
     def save(self, path: str | os.PathLike[str]) -> str:
         """Write the table's file whole and return the file's SHA-256.
