@@ -277,4 +277,4 @@ def test_arguments_become_overrides(stage: str, given: list[str], expanded: list
     """Lists, paths, texts that look like numbers and bundled overrides reach Hydra in its own grammar."""
     made = [argument for argument in expand(CONF, stage, given) if not argument.startswith("hydra")]
     assert sorted(made) == sorted(expanded)
-    assert made[0] == "-m" or "-m" not in made, "Hydra reads no flag after an override"
+    assert "-m" not in made[1:], "Hydra reads no flag after an override"

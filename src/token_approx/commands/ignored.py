@@ -1,4 +1,8 @@
-"""What .gitignore files leave out of a folder, decided entry by entry on the way down, as git does."""
+"""What .gitignore files leave out of a folder, decided entry by entry on the way down, as git does.
+
+Not by `git ls-files`: it speaks of repositories alone, and of those whose owner it trusts; a folder would
+then hold other files where git is missing, too old or wary. Patterns are pathspec's.
+"""
 
 import os
 import warnings

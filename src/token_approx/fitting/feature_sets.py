@@ -57,9 +57,10 @@ def expand(wanted: Mapping[str, FeatureSets], held: Sequence[str]) -> dict[str, 
     found: dict[str, tuple[str, ...]] = {}
     for name, make in wanted.items():
         sets = make(held)
+        one = len(sets) == 1 and name != "default" and not name.endswith(TABLES)
         for features in sets:
             if features not in found.values():
-                found[name if len(sets) == 1 else _name(features, held)] = features
+                found[name if one else _name(features, held)] = features
     return found
 
 

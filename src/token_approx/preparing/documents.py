@@ -1,5 +1,6 @@
 """Documents out of files, folders, JSON Lines, Parquet, gzip and downloads."""
 
+import codecs
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ NO_TEXT = "no text"
 HALF_A_PAIR = "half a surrogate pair"
 # Git and grep look for a NUL in about as much to tell a binary file.
 BINARY_PROBE = 8192
+
+
+class UnreadableError(InputError):
+    """Raised for a file that holds no document; `reason` says why in two words, to count such files by."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        """Keep the reason."""
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,8 @@ def _readable(name: str) -> str:
 def _decode(path: Path) -> str:
     with opened(path) as stream:
         data = stream.read()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise FileError(f"{path} is UTF-16. Convert the file to UTF-8.", "UTF-16")
     if b"\0" in data[:BINARY_PROBE]:
         raise FileError(f"{path} is a binary file. Give a text.", "binary")
     try:

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -124,7 +124,7 @@ def _written(override: str, valid: DictConfig, *, sweep: bool) -> str:
         return f"{name}=[{','.join(_quoted(each) for each in value.split(',') if each)}]"
     try:
         read = OverridesParser.create().parse_override(override).value()
-    except OverrideParseException:
+    except HydraException:
         return f"{name}={_quoted(value)}"
     if sweep or isinstance(read, list | dict) or not equals or value.startswith(QUOTES):
         return override

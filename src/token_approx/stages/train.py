@@ -65,7 +65,8 @@ def train(config: DictConfig) -> None:
         with _timed(seconds, "fit"):
             compared = _compare(config, dataset)
         with _timed(seconds, "report"):
-            reported = report(compared, _settings(config), config.bounds.levels, config.bounds.calibration)
+            bounds = config.bounds
+            reported = report(compared, _settings(config), bounds.levels, bounds.calibration, config.workers)
         coefs = export.model_coefs(
             compared, reported, dataset.counts_of or config.counts_of, _provenance(run)
         )

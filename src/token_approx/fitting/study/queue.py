@@ -2,6 +2,10 @@
 
 The first `limit` trials that retry no other hold the study's places; a retry stands in its original's. As the
 database numbers trials one at a time, all workers agree on who holds a place without talking to each other.
+
+Heartbeats, what is stale and what a retry is are Optuna's. Its MaxTrialsCallback is not used: it stops a
+worker once so many trials have ended, with others still running, so that workers make more trials than were
+asked for, leave before the last has ended, and choose from different candidates.
 """
 
 import time
