@@ -121,6 +121,9 @@ def _block(block: Json, kind: str, place: str, into: Collector, *, counted: bool
         case "thinking" | "redacted_thinking":
             _thinking(block, place, into, counted=counted)
             known = ("thinking", "data")
+        case "media":
+            into.skip(place, "the tokens of audio or video cannot be known from the request")
+            return
         case _:
             into.unknown(
                 kind,
@@ -144,6 +147,9 @@ def _thinking(block: Mapping[str, Json], place: str, into: Collector, *, counted
 
 
 def _document(block: Mapping[str, Json], place: str, into: Collector) -> None:
+    citations = block.get("citations")
+    if isinstance(citations, Mapping) and citations.get("enabled"):
+        into.counts["citations_on"] = 1
     for name in ("title", "context"):
         into.texts_of("document", block.get(name), f"{place}.{name}")
     source = block.get("source")

@@ -75,7 +75,10 @@ def _block(block: Json) -> Json:  # noqa: PLR0911 - one case per kind of block
             return {"type": "image", "source": _source(image.get("source"))}
         case {"document": Mapping() as document}:
             source = _source(document.get("source"), document.get("format"))
-            return {"type": "document", "title": document.get("name"), "source": source}
+            named = {"title": document.get("name"), "citations": document.get("citations")}
+            return {"type": "document", **named, "source": source}
+        case {"audio": _} | {"video": _}:
+            return {"type": "media"}
         case {"reasoningContent": {"reasoningText": Mapping() as reasoning}}:
             return {"type": "thinking", "thinking": reasoning.get("text")}
         case {"reasoningContent": Mapping()}:

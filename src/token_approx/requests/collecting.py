@@ -1,6 +1,7 @@
 """The collector that the readers of the wire formats fill: texts, counts, images, what is not counted."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 
 from .features import RequestFeatures
@@ -11,6 +12,8 @@ from .media import ImageSize, MediaError, decoded, image_size
 # What a place in a request may say at most, in characters, and how many places are listed one by one.
 LONGEST_REASON = 200
 MOST_LISTED = 100
+SHORTEST_FILE = 512
+BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
 def compact_json(value: Json) -> str:
@@ -20,6 +23,14 @@ def compact_json(value: Json) -> str:
     '{"b":1,"a":["é",null]}'
     """
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_not_json)
+
+
+def spaced_json(value: Json) -> str:
+    """Return a value as JSON as Python writes it, with a space after each comma and colon.
+
+    Recorded counts agree with this form of tool definitions to a constant, for Claude to the token.
+    """
+    return json.dumps(value, ensure_ascii=False, default=_not_json)
 
 
 def holds_text(value: Json) -> bool:
@@ -36,6 +47,16 @@ def holds_text(value: Json) -> bool:
     return False
 
 
+def without_files(value: Json) -> Json:
+    """Return a JSON value with long strings of base64 emptied: they are files, never shown as text."""
+    if isinstance(value, str):
+        start = value.find(",", 0, 200) + 1 if value.startswith("data:") else 0
+        return "" if len(value) >= SHORTEST_FILE and BASE64.fullmatch(value, start) else value
+    if isinstance(value, Mapping):
+        return {name: without_files(inner) for name, inner in value.items()}
+    return [without_files(inner) for inner in value] if isinstance(value, list) else value
+
+
 class Collector:
     """Gathers the features of one request while its reader walks through the body."""
 
@@ -44,6 +65,7 @@ class Collector:
         self.format, self.model, self.rule = wire_format, model, rule
         self._texts: dict[str, list[str]] = {}
         self.counts: dict[str, float] = {"requests": 1}
+        self.signatures: list[tuple[Json, Json, Json]] = []
         self._skipped: list[str] = []
 
     def text(self, kind: str, text: str) -> None:
@@ -61,7 +83,8 @@ class Collector:
 
     def unknown(self, kind: str, value: Json, place: str, reason: str) -> None:
         """Count what has an unknown meaning as the text of its JSON, and list it."""
-        self.text(kind, value if isinstance(value, str) else compact_json(value))
+        shown = without_files(value)
+        self.text(kind, shown if isinstance(shown, str) else compact_json(shown))
         self.skip(place, reason)
 
     def leftovers(self, kind: str, fields: Mapping[str, Json], known: Collection[str], place: str) -> None:

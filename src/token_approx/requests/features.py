@@ -52,6 +52,7 @@ COUNTS = {
     "images": "images",
     "image_tokens": "images",
     "documents": "documents",
+    "citations_on": "documents",
 }
 
 # The parts of a total, in the order in which they are shown.

@@ -46,8 +46,14 @@ PATCHES = {
     "gpt-4-1-mini": _Patches(1.62),
     "gpt-4-1-nano": _Patches(2.46),
     "o4-mini": _Patches(1.72),
-    "gpt-5-mini": _Patches(1.62),
-    "gpt-5-nano": _Patches(2.46),
+    # The recorded requests for these have 1.2 and 1.5 times the patches, not the older pages' 1.62 and 2.46.
+    "gpt-5-mini": _Patches(1.2),
+    "gpt-5-nano": _Patches(1.5),
+    "gpt-5-2": _Patches(1.2),
+    "gpt-5-3": _Patches(1.2),
+    "gpt-5-4": _Patches(1.2, 2500, 2048),
+    "gpt-5-5": _Patches(1.2, 2500, 2048),
+    "gpt-5-6": _Patches(1.2, 2500, 2048),
 }
 GEMINI_3_DEFAULT = 1120
 _NEW_CLAUDE = re.compile(r"claude-(opus-4-[7-9]|(opus|sonnet|haiku|fable|mythos)-([5-9]|\d\d))")

@@ -6,6 +6,7 @@ from .collecting import Collector
 from .json_value import Json
 from .known_fields import CHAT_NO_TOKENS, CHAT_OF_NO_MESSAGE, CHAT_READ
 from .openai_parts import collect_choice, collect_content, collect_function, collect_response_format
+from .signatures import collect_signatures
 from .tools import collect_call
 
 SYSTEM_ROLES = ("system", "developer")
@@ -30,6 +31,7 @@ def read_openai_chat(body: Mapping[str, Json], into: Collector) -> None:
         into.unknown(
             "user", prediction, "prediction", "whether the prediction counts is not known, its text does"
         )
+    collect_signatures(into)
     into.leftovers("user", body, CHAT_NO_TOKENS | CHAT_READ, "request")
 
 

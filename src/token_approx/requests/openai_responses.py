@@ -13,6 +13,7 @@ from .openai_parts import (
     collect_output,
     collect_response_format,
 )
+from .signatures import collect_signatures
 from .tools import collect_call
 
 
@@ -25,8 +26,12 @@ def read_openai_responses(body: Mapping[str, Json], into: Collector) -> None:
     items = body.get("input", body.get("messages"))
     if isinstance(items, str):
         items = [{"role": "user", "content": items}]
-    for number, item in enumerate(items if isinstance(items, list) else [] if items is None else [items]):
-        _item(item, f"input[{number}]", into)
+    items = items if isinstance(items, list) else [] if items is None else [items]
+    start = -1 if _keeps_all_reasoning(body) else _last_user_message(items)
+    for number, item in enumerate(items):
+        # Reasoning of turns before the user's last message is taken out by the provider.
+        if number >= start or not (isinstance(item, Mapping) and item.get("type") == "reasoning"):
+            _item(item, f"input[{number}]", into)
     tools = body.get("tools")
     for number, tool in enumerate(tools if isinstance(tools, list) else [] if tools is None else [tools]):
         _tool(tool, f"tools[{number}]", into)
@@ -42,7 +47,24 @@ def read_openai_responses(body: Mapping[str, Json], into: Collector) -> None:
     ):
         if body.get(name):
             into.skip(name, reason)
+    reasoning = body.get("reasoning")
+    if isinstance(reasoning, Mapping) and reasoning.get("mode") not in (None, "standard", "default"):
+        into.skip("reasoning.mode", "what this mode adds to the prompt is not known")
+    collect_signatures(into)
     into.leftovers("user", body, RESPONSES_NO_TOKENS | RESPONSES_READ, "request")
+
+
+def _keeps_all_reasoning(body: Mapping[str, Json]) -> bool:
+    reasoning = body.get("reasoning")
+    return isinstance(reasoning, Mapping) and reasoning.get("context") == "all_turns"
+
+
+def _last_user_message(items: list[Json]) -> int:
+    for place in range(len(items) - 1, -1, -1):
+        item = items[place]
+        if isinstance(item, Mapping) and item.get("role") == "user":
+            return place
+    return -1
 
 
 def _item(item: Json, place: str, into: Collector) -> None:  # noqa: C901 - one case per type
