@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 def main() -> None:
     """Copy each model_coefs.json, to a file named after its reference model."""
-    folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "src/token_approx/defaults"
+    folder = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "src/token_approx/estimator/defaults"
     output = ROOT / "output"
     for path in [output / "model_coefs.json", *output.glob("corpus-*/model_coefs.json")]:
         data = path.read_bytes()

@@ -24,7 +24,7 @@ def test_examples(name: str) -> None:
 
 def test_there_are_examples() -> None:
     """Those for people who embed this are among them."""
-    embedded = ("estimator", "conversation", "text.streaming")
+    embedded = ("estimator.estimator", "estimator.conversation", "text.streaming")
     finder = doctest.DocTestFinder()
     for name in embedded:
         found = finder.find(importlib.import_module(f"token_approx.{name}"))

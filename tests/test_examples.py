@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from token_approx.estimator import Estimator
-from token_approx.lifecycle.export import sha256
+from token_approx.estimator.estimator import Estimator
+from token_approx.lifecycle.contract import sha256
 from token_approx.lifecycle.golden import FILE, golden_vectors, write_golden_vectors
 from token_approx.lifecycle.golden_texts import GoldenText, golden_texts
 from token_approx.text.features import shipped_table
@@ -33,9 +33,9 @@ EXPORTS = sorted(ROOT.glob("output/**/model_coefs.json"))
 # Both ways to fold, weights of both signs, an intercept, all size classes, a level that no export has, fields
 # that no reader knows, and strings that look like fields.
 ALL_FEATURES: dict[str, Any] = {
-    "schema_version": 1,
+    "schema_version": 2,
     "model": 'tricky "w0": 1, {braces] \\ and é \ud83d',
-    "scope": "\\",
+    "counts_of": "\\",
     "feature_set": ["words", "ngram_claude_2", "bytes", "ngram_o200k_base", "lines", "runes"],
     "w0": -3.7000000000000006,
     "w_words": 0.1,
@@ -227,7 +227,9 @@ NUMBERS = [
 GOLDEN_CHANGES: dict[str, Callable[[Any], object]] = {
     **{name: one_more(name) for name in NUMBERS},
     "linear_sum": lambda content: last_bit(content["vectors"][3], "linear_sum"),
-    "in_scope": lambda content: content["vectors"][3].update(in_scope=not content["vectors"][3]["in_scope"]),
+    "in_domain": lambda content: content["vectors"][3].update(
+        in_domain=not content["vectors"][3]["in_domain"]
+    ),
     "text": lambda content: content["vectors"][3].update(text_base64=base64.b64encode(b"another").decode()),
 }
 MODEL_CHANGES: dict[str, Callable[[Any], object]] = {

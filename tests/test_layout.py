@@ -16,9 +16,27 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from tests.conftest import ROOT
-from token_approx.lifecycle.registry import ESTIMATOR, package_estimator
+from token_approx.lifecycle.registry import carried, package_estimator
 
-LAYERS = ["text", "labelling", "fitting", "pretraining", "lifecycle", "stages"]
+# What each may import are those before it; preparing, labelling and pretraining stand side by side.
+LAYERS = [
+    *(
+        "text",
+        "requests",
+        "estimator",
+        "preparing",
+        "labelling",
+        "pretraining",
+        "fitting",
+        "reporting",
+        "lifecycle",
+    ),
+    *("scoring", "commands", "stages", "benchmarks"),
+]
+KNOW_MLFLOW = {"lifecycle", "scoring", "stages", "benchmarks"}
+# What the one module of the estimator imports that finds a model in the registry, when it is asked to.
+LEADS_TO_MLFLOW = {"token_approx.lifecycle.pull"}
+KNOW_HYDRA = {"stages", "benchmarks"}
 # These need a file that is not in the project.
 MADE_ELSEWHERE = {"what", "tokenizer"}
 PACKAGE = ROOT / "src/token_approx"
@@ -49,10 +67,13 @@ def test_imports_go_one_way(layer: str) -> None:
     for path in (PACKAGE / layer).rglob("*.py"):
         names = imported(path)
         for later in LAYERS[LAYERS.index(layer) + 1 :]:
-            assert not {name for name in names if name.startswith(f"token_approx.{later}")}, path
+            upward = {name for name in names if name.startswith(f"token_approx.{later}")}
+            if path.name == "shipped.py":
+                upward = {name for name in upward if not name.startswith("token_approx.lifecycle.pull")}
+            assert not upward, path
         roots = {name.split(".")[0] for name in names}
-        assert "mlflow" not in roots or layer in {"lifecycle", "stages"}, path
-        assert not roots & {"hydra", "omegaconf"} or layer == "stages", path
+        assert "mlflow" not in roots or layer in KNOW_MLFLOW, path
+        assert not roots & {"hydra", "omegaconf"} or layer in KNOW_HYDRA, path
 
 
 def test_text_needs_nothing_above_it() -> None:
@@ -69,23 +90,18 @@ def test_text_needs_nothing_above_it() -> None:
 def test_the_estimator_s_copy_is_complete() -> None:
     """What a registered version carries imports numpy, the standard library and itself, and no more.
 
-    Two functions of the estimator find models elsewhere: the module they need is not among what is carried,
-    and is the one that leads to MLflow, when a model URI is loaded.
+    One module finds models elsewhere: it alone leads to MLflow, when a model URI is loaded.
     """
-    carried = {f"token_approx.{name.removesuffix('.py').replace('/', '.')}" for name in ESTIMATOR}
-    carried = {name.removesuffix(".__init__") for name in carried}
+    modules = {f"token_approx.{name.removesuffix('.py').replace('/', '.')}" for name in carried()}
+    modules = {name.removesuffix(".__init__") for name in modules}
     allowed = {"numpy", "token_approx", *sys.stdlib_module_names}
-    for name in ESTIMATOR:
+    for name in carried():
         path = PACKAGE / name
-        lazily = {"token_approx.model_files"} if name == "estimator.py" else set()
-        modules = imported(path)
-        assert {module.split(".")[0] for module in modules} <= allowed, path
-        ours = {module for module in modules if module.startswith("token_approx.") and is_module(module)}
-        assert ours <= carried | lazily, path
-    assert {module for module in imported(PACKAGE / "model_files.py") if "lifecycle" in module} == {
-        "token_approx.lifecycle.pull",
-        "token_approx.lifecycle.pull.pull",
-    }
+        lazily = LEADS_TO_MLFLOW if path.name == "shipped.py" else set()
+        found = imported(path)
+        assert {module.split(".")[0] for module in found} <= allowed, path
+        ours = {module for module in found if module.startswith("token_approx.") and is_module(module)}
+        assert ours <= modules | lazily, path
 
 
 def is_module(name: str) -> bool:
@@ -132,25 +148,23 @@ def test_conda_yaml_is_in_step_with_pyproject() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry_point", "stage", "renamed"),
+    ("entry_point", "stage"),
     [
-        ("main", "train", {"models": "model"}),
-        ("prepare", "prepare", {}),
-        ("label", "label", {"model": "reference_model"}),
-        ("evaluate", "evaluate", {"model": "model_uri"}),
-        ("score", "score", {"model": "model_uri"}),
+        ("main", "train"),
+        ("prepare", "prepare"),
+        ("label", "label"),
+        ("evaluate", "evaluate"),
+        ("score", "score"),
     ],
 )
-def test_mlproject_defaults_are_the_configuration_s(
-    entry_point: str, stage: str, renamed: dict[str, str]
-) -> None:
+def test_mlproject_defaults_are_the_configuration_s(entry_point: str, stage: str) -> None:
     """What `mlflow run .` passes by default is what the configuration has without it."""
     parameters = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"][entry_point]["parameters"]
     config = yaml.safe_load((ROOT / f"conf/{stage}.yaml").read_text())
     groups = {
         key: value for part in config["defaults"] if isinstance(part, dict) for key, value in part.items()
     }
-    defaults = {renamed.get(name, name): parameter["default"] for name, parameter in parameters.items()}
+    defaults = {name: parameter["default"] for name, parameter in parameters.items()}
     assert defaults.pop("overrides") == ""
     assert defaults == {name: str((groups | config)[name]) for name in defaults}
 
@@ -164,9 +178,11 @@ def overrides(group: str, option: str, folder: Path) -> list[str]:
             "huggingface": [f"counter.tokenizer={folder}/tokenizer.json"],
             "usage_log": [f"counter.path={folder}/log.jsonl"],
         }
-        return ["reference_model=o200k_base", *own.get(option, [])]
+        return ["model=o200k_base", *own.get(option, [])]
     if option == "custom":
         return ["dataset.records=output/records.jsonl", "+dataset.sources=[oliver-twist]"]
+    if option == "corpus":
+        return ["counted_by=o200k_base"]
     return [] if group in STAGE else ["records=output/records.jsonl"]
 
 

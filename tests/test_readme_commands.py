@@ -25,7 +25,7 @@ import pytest
 from tests.conftest import FAST, ROOT, write_records
 from tests.lifecycle.serving import s3_store, serving
 from tests.postgres import ROLE, Postgres
-from token_approx.estimator import Estimator
+from token_approx.estimator.estimator import Estimator
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = shutil.which("bash") or "bash"
@@ -145,13 +145,13 @@ def shorter(line: str) -> str:
     line = line.replace("trials=60", "trials=8")
     models = "ridge" if "search=" in line else "ols_origin"
     if "stages.train" in line:
-        more = f" {FAST}" + ("" if "model" in line else f" models={models}")
+        more = f" {FAST}" + ("" if "model" in line else f" estimator={models}")
     elif line.startswith("mlflow run .") and " -e " not in line:
         given = re.search(r" -P overrides=(\S+)", line)
         line = line.replace(given[0], "") if given else line
         more = f" -P overrides='{given[1] if given else ''} {FAST}'"
         more += "" if "features=" in line else f" -P features={FEATURES}"
-        more += "" if "models=" in line else f" -P models={models}"
+        more += "" if "estimator=" in line else f" -P estimator={models}"
     return line + more
 
 
@@ -271,5 +271,5 @@ def test_every_kind_of_command_is_found() -> None:
     lines = {heading: [command.line for command in commands(body)] for heading, body in SECTIONS.items()}
     assert "token-approx count README.md" in lines["Use it"]
     assert any(command.shown for command in commands(SECTIONS["Calibrate on your own texts"]))
-    assert "python -m token_approx.stages.results" in lines["Results"]
+    assert "python -m token_approx.benchmarks.results" in lines["Results"]
     assert sum(map(len, lines.values())) > 30

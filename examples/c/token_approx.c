@@ -53,7 +53,7 @@ static double bound(const Model *m, const char *side, double level, double sum) 
     return NAN;
 }
 
-static int in_scope(const Model *m, const double *values) {
+static int in_domain(const Model *m, const double *values) {
     for (const char *p = first(member(m->coefs, "domain")); more(p); p = next(next(p))) {
         const char *end = p + 1 + strcspn(p + 1, "/\""), *low = first(next(p));
         int above = find(m, p + 1), below = *end == '/' ? find(m, end + 1) : above;
@@ -70,7 +70,7 @@ static int agrees(const Model *m, const char *vector) {
     for (size_t i = 0; i < text.size; i++) text.data[i] = piece.data[i % piece.size];
     double values[FEATURES], sum = measure(m, text, values);
     int fine = sum == number(vector, "linear_sum") && estimate(sum) == number(vector, "estimate")
-        && in_scope(m, values) == (*member(vector, "in_scope") == 't');
+        && in_domain(m, values) == (*member(vector, "in_domain") == 't');
     for (int i = 0; i < m->features; i++) fine &= values[i] == number(member(vector, "features"), m->name[i]);
     for (const char *side = "upper_bound"; side; side = *side == 'u' ? "lower_bound" : NULL)
         for (const char *p = first(member(vector, side)); more(p); p = next(next(p)))

@@ -30,7 +30,7 @@ type Said struct {
 	Estimate  float64
 	Upper     map[string]float64 `json:"upper_bound"`
 	Lower     map[string]float64 `json:"lower_bound"`
-	InScope   bool               `json:"in_scope"`
+	InDomain  bool               `json:"in_domain"`
 }
 
 func load(path string) (model *Model, err error) {
@@ -70,7 +70,7 @@ func (m *Model) say(text []byte) (said Said, err error) {
 	said.LinearSum, said.Estimate = sum, math.Max(0, math.Floor(sum+0.5))
 	said.Upper = bounds(m.Upper, sum, math.Ceil)
 	said.Lower = bounds(m.Lower, sum, func(bound float64) float64 { return math.Max(0, math.Floor(bound)) })
-	said.InScope = m.inScope(said.Features)
+	said.InDomain = m.inDomain(said.Features)
 	return said, nil
 }
 
@@ -84,7 +84,7 @@ func bounds(lines []Line, sum float64, round func(float64) float64) map[string]f
 	return found
 }
 
-func (m *Model) inScope(features map[string]float64) bool {
+func (m *Model) inDomain(features map[string]float64) bool {
 	for name, seen := range m.Domain {
 		above, below, isRatio := strings.Cut(name, "/")
 		value, known := features[above]

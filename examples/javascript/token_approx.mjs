@@ -76,7 +76,7 @@ export function load(path) {
     const upper = bounds(coefs.upper_bound ?? [], Math.ceil);
     const lower = bounds(coefs.lower_bound ?? [], (bound) => Math.max(0, Math.floor(bound)));
     const estimate = Math.max(0, Math.floor(sum + 0.5));
-    return { features, linear_sum: sum, estimate, upper_bound: upper, lower_bound: lower, in_scope: inside };
+    return { features, linear_sum: sum, estimate, upper_bound: upper, lower_bound: lower, in_domain: inside };
   };
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "token_approx.cli"]
+COMMAND = [sys.executable, "-m", "token_approx.commands.main"]
 Done = subprocess.CompletedProcess[bytes]
 Run = Callable[..., Done]
 

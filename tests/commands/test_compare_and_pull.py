@@ -12,9 +12,9 @@ from tests.commands.conftest import Run
 from tests.conftest import ROOT
 from token_approx import Estimator
 from token_approx.commands.compare import EXACT
+from token_approx.estimator.shipped import DEFAULTS, default_names
 from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
-from token_approx.model_files import DEFAULTS, default_names
-from token_approx.peers import bpe_openai
+from token_approx.reporting.peers import bpe_openai
 
 TEXT = (ROOT / "README.md").read_text()
 
@@ -58,7 +58,7 @@ def test_compare_without_tokenizers() -> None:
 import sys
 sys.modules.update(dict.fromkeys(["tiktoken", "tiktoken_ext", "rs_bpe", "bpe_openai"]))
 sys.argv[:] = ["token-approx", "compare"]
-from token_approx.cli import main
+from token_approx.commands.main import main
 sys.exit(main())
 """
     done = subprocess.run([sys.executable, "-c", code], input=b"Hello", capture_output=True, check=True)

@@ -62,7 +62,7 @@ def test_what_is_read_in_pieces_is_counted_as_a_whole(run: Run, tmp_path: Path, 
 
 
 def test_json_of_a_folder(run: Run, folder: Path) -> None:
-    """Files are listed by size, with bounds and scope, without what is ignored; the total is their sum."""
+    """Files are listed by size, with bounds and domain, without what is ignored; the total is their sum."""
     done = run("count", "folder", "--json", "--confidence", "0.8")
     content = json.loads(done.stdout)
     texts = {path: (folder.parent / path).read_text() for path in
@@ -73,7 +73,7 @@ def test_json_of_a_folder(run: Run, folder: Path) -> None:
             "tokens": MODEL.estimate(text),
             "upper_bound": MODEL.upper_bound(text, 0.8),
             "lower_bound": MODEL.lower_bound(text, 0.8),
-            "in_scope": not MODEL.out_of_scope(text),
+            "in_domain": not MODEL.out_of_domain(text),
         }
         for path, text in texts.items()
     ]
@@ -139,7 +139,7 @@ def test_a_model_without_bounds(run: Run, tmp_path: Path) -> None:
     coefs = {"model": "m", "feature_set": ["bytes"], "w0": 0, "w_bytes": 1}
     (tmp_path / "model_coefs.json").write_text(json.dumps(coefs))
     content = json.loads(run("count", "--coefs", ".", "--json", stdin=b"abc").stdout)
-    assert content["total"] == {"tokens": 3, "upper_bound": None, "lower_bound": None, "in_scope": True}
+    assert content["total"] == {"tokens": 3, "upper_bound": None, "lower_bound": None, "in_domain": True}
     done = run("count", "--coefs", ".", "--limit", 5, "nowhere")
     assert done.stderr == b"error: no bound of confidence 0.95: the model has none\n"
     assert done.returncode == 1

@@ -15,7 +15,7 @@ from token_approx.fitting.bounds import (
     supported,
     upper_bounds,
 )
-from token_approx.fitting.guard import guard_table
+from token_approx.reporting.guard import guard_table
 
 
 def made(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

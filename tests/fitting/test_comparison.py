@@ -19,7 +19,7 @@ from token_approx.fitting.feature_sets import every_subset, everything, exactly,
 from token_approx.fitting.search import Grid, Search
 from token_approx.fitting.selection import Rule
 from token_approx.fitting.splits import random_split
-from token_approx.fitting.tpe import Tpe
+from token_approx.fitting.study.tpe import Tpe
 
 MakeRecords = Callable[..., Path]
 SETTINGS = Settings(grouped=False, folds=4, repeats=3, curve_sizes=3, curve_repeats=1, resamples=50, seed=1)
@@ -43,7 +43,7 @@ def run(
 
 def models(*names: str) -> dict[str, Model]:
     """Return configured models by name."""
-    return {name: load_part("model", name)[name] for name in names}
+    return {name: load_part("estimator", name)[name] for name in names}
 
 
 def test_the_true_features_win(make_records: MakeRecords) -> None:

@@ -32,7 +32,7 @@ def run(dataset: Dataset, rule: Rule, sets: dict[str, list[str]], *models: str) 
         dataset,
         partial(random_split, test_size=0.2, seed=1),
         {name: partial(exactly, names=names) for name, names in sets.items()},
-        {name: load_part("model", name)[name] for name in models or ("ols",)},
+        {name: load_part("estimator", name)[name] for name in models or ("ols",)},
         Grid(workers=1),
         SETTINGS,
         rule,

@@ -10,7 +10,7 @@ import pytest
 from tests.labelling.provider_server import Provider, running
 from token_approx.labelling.counters.protocol import Counter
 from token_approx.labelling.progress import Settings
-from token_approx.labelling.samples import Sample, sample_id
+from token_approx.preparing.samples import Sample, sample_id
 
 CLASSES = {"anthropic": "AnthropicCounter", "openai": "OpenAICounter", "google": "GoogleCounter"}
 KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "google": "GEMINI_API_KEY"}

@@ -15,7 +15,7 @@ from tests.labelling.conftest import sample
 from tests.labelling.provider_server import Provider, tokens_of
 from token_approx.labelling.label import MINIMAL_MESSAGE
 from token_approx.labelling.records import read_records
-from token_approx.labelling.samples import write_samples
+from token_approx.preparing.samples import write_samples
 
 SAMPLES = 10_000
 KILLS = (2_000, 5_000, 8_000)

@@ -23,7 +23,7 @@ from token_approx.labelling.label import MINIMAL_MESSAGE, label, skipped_path
 from token_approx.labelling.pace import Pace
 from token_approx.labelling.progress import Progress
 from token_approx.labelling.records import Record, read_records, record_line
-from token_approx.labelling.samples import Sample
+from token_approx.preparing.samples import Sample
 from token_approx.text.features import BASIC, FEATURES
 
 MakeCounter = Callable[..., Counter]
@@ -48,7 +48,7 @@ def found(out: Path) -> list[tuple[str, int]]:
 
 
 def test_records_carry_everything_but_the_text(tmp_path: Path, make_counter: MakeCounter) -> None:
-    """Features, source, category, counter, scope and framing stand in it, in the samples' order."""
+    """Features, source, category, counter, what is counted and framing stand in it, in the samples' order."""
     out = tmp_path / "r.jsonl"
     progress = run(make_counter(), out)
     assert found(out) == expected()
@@ -62,7 +62,7 @@ def test_records_carry_everything_but_the_text(tmp_path: Path, make_counter: Mak
     }
     assert set(record.features) == set(FEATURES)
     assert (record.source, record.category, record.counter) == ("s", "c1", "anthropic")
-    assert (record.scope, record.framing, record.framing_tokens) == ("one-user-message", "keep", None)
+    assert (record.counts_of, record.framing, record.framing_tokens) == ("one-user-message", "keep", None)
     assert "text number" not in out.read_text()
     assert not skipped_path(out).exists(), "no empty file is left behind"
 
@@ -267,7 +267,7 @@ def test_a_usage_log_labels_without_a_call(tmp_path: Path) -> None:
     out = tmp_path / "r.jsonl"
     progress = run(UsageLogCounter("m", str(log)), out)
     assert [r.input_tokens for r in read_records(out)] == list(range(30))
-    assert {r.scope for r in read_records(out)} == {"as-logged"}
+    assert {r.counts_of for r in read_records(out)} == {"as-logged"}
     assert (progress.missing, set(progress.failed.values())) == (10, {"not in the log"})
     assert not progress.skipped
     with pytest.raises(InputError, match="cannot measure it"):

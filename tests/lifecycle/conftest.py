@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from token_approx.lifecycle.registry import log_text_model
-from token_approx.lifecycle.scoring import TextModel, downloaded
+from token_approx.scoring.arrow import TextModel, downloaded
 
 TEXTS = [
     "The boats were coming in, one after the other.",

@@ -13,17 +13,18 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from token_approx.errors import InputError
-from token_approx.estimator import Estimator, rounded
+from token_approx.estimator.estimator import Estimator, rounded
 from token_approx.fitting.candidates import Model
 from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import Settings
 from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.feature_sets import exactly
-from token_approx.fitting.report import report
 from token_approx.fitting.search import Grid
 from token_approx.fitting.selection import Rule
 from token_approx.fitting.splits import random_split
-from token_approx.lifecycle.export import model_coefs, schema_text, write_json
+from token_approx.lifecycle.contract import schema_text, write_json
+from token_approx.lifecycle.export import model_coefs
+from token_approx.reporting.report import report
 from token_approx.text.counts import count
 
 PROVENANCE = {
@@ -87,7 +88,7 @@ def test_the_original_reader_s_fields_are_there(compared: Comparison) -> None:
         content["provenance"]["records_sha256"]
         == hashlib.sha256(compared.dataset.path.read_bytes()).hexdigest()
     )
-    changes: list[dict[str, object]] = [{"extra": 1}, {"w0": "1"}, {"schema_version": 2}, {"feature_set": []}]
+    changes: list[dict[str, object]] = [{"extra": 1}, {"w0": "1"}, {"schema_version": 3}, {"feature_set": []}]
     for broken in changes:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(content | broken, json.loads(schema_text()))

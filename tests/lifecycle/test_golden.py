@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.text.test_counts import WHITE_SPACE as CONTRACT_S_WHITE_SPACE
-from token_approx.estimator import Estimator
+from token_approx.estimator.estimator import Estimator
 from token_approx.lifecycle.golden import FILE, schema_text, write_golden_vectors
 from token_approx.lifecycle.golden_texts import MEGABYTE, NOT_WHITE_SPACE, WHITE_SPACE, golden_texts
 
@@ -74,13 +74,13 @@ def test_committed_vectors_follow_the_schema(coefs: Path) -> None:
             jsonschema.validate(content | {"vectors": [broken]}, schema)
 
 
-def test_every_size_class_and_both_answers_to_scope_occur(coefs: Path) -> None:
+def test_every_size_class_and_both_answers_to_the_domain_occur(coefs: Path) -> None:
     """Some vector falls in each class of the model's bounds; some text is like the training records."""
     estimator, vectors = Estimator.load(coefs), vectors_of(coefs)
     sums = [max(0.0, vector["linear_sum"]) for vector in vectors]
     for line in (*estimator.upper, *estimator.lower):
         assert any(line.start <= linear_sum < line.end for linear_sum in sums), line
-    assert {vector["in_scope"] for vector in vectors} == {True, False}
+    assert {vector["in_domain"] for vector in vectors} == {True, False}
 
 
 def test_strings_are_their_bytes(coefs: Path) -> None:
@@ -95,7 +95,7 @@ def test_strings_are_their_bytes(coefs: Path) -> None:
             assert estimator.estimate(text) == vector["estimate"]
             assert estimator.upper_bound(text) == vector["upper_bound"]["0.95"]
             assert estimator.lower_bound(text) == vector["lower_bound"]["0.95"]
-            assert (not estimator.out_of_scope(text)) == vector["in_scope"]
+            assert (not estimator.out_of_domain(text)) == vector["in_domain"]
     assert strings > 100
 
 

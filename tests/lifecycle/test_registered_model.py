@@ -25,8 +25,8 @@ from mlflow.tracking import MlflowClient
 from tests.conftest import ROOT
 from tests.lifecycle.serving import serving
 from token_approx.errors import InputError
-from token_approx.estimator import Estimator
-from token_approx.lifecycle.export import COEFS
+from token_approx.estimator.estimator import Estimator
+from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
 from token_approx.lifecycle.registry import CARD, create_version, log_text_model
 
@@ -105,16 +105,16 @@ def test_it_estimates_as_the_estimator_does(predict: Callable[..., pd.DataFrame]
         answer = predict(TEXTS, params={"confidence": confidence})
         assert answer["input_tokens"].tolist() == [estimator.estimate(text) for text in TEXTS]
         assert answer["upper_bound"].tolist() == [estimator.upper_bound(text, confidence) for text in TEXTS]
-        assert answer["in_scope"].tolist() == [not estimator.out_of_scope(text) for text in TEXTS]
+        assert answer["in_domain"].tolist() == [not estimator.out_of_domain(text) for text in TEXTS]
     assert predict(TEXTS).equals(predict(TEXTS, params={"confidence": 0.95}))
 
 
 def test_its_signature(model: PyFuncModel) -> None:
-    """Text in; tokens, bound and scope out; the confidence is a parameter."""
+    """Text in; tokens, bound and domain out; the confidence is a parameter."""
     signature = model.metadata.signature
     assert signature.inputs.input_types()[0].name == "string"
     outputs = {column.name: column.type.name for column in signature.outputs.inputs}
-    assert outputs == {"input_tokens": "long", "upper_bound": "long", "in_scope": "boolean"}
+    assert outputs == {"input_tokens": "long", "upper_bound": "long", "in_domain": "boolean"}
     (parameter,) = signature.params.params
     assert (parameter.name, parameter.default) == ("confidence", 0.95)
 

@@ -15,8 +15,8 @@ from mlflow.tracking import MlflowClient
 from tests.conftest import FAST, ROOT
 from tests.lifecycle.serving import s3_store, serving
 from tests.postgres import Postgres
-from token_approx.estimator import Estimator
-from token_approx.lifecycle.export import COEFS
+from token_approx.estimator.estimator import Estimator
+from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
 
 BUCKET = "token-approx"
@@ -65,7 +65,7 @@ def test_two_machines_on_one_server(
             subprocess.Popen(
                 [
                     sys.executable, "-m", "token_approx.stages.train", "dataset=custom", f"records={records}",
-                    "features=bytes,bytes_words", "models=ols", f"output={tmp_path}/{number}",
+                    "features=bytes,bytes_words", "estimator=ols", f"output={tmp_path}/{number}",
                     "selection.sane=false", *FAST.split(),
                 ],
                 env=user, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

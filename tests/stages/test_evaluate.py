@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
-from token_approx.lifecycle.export import sha256
+from token_approx.lifecycle.contract import sha256
 from token_approx.stages import evaluate
 
 COEFS = ROOT / "output/model_coefs.json"
@@ -66,7 +66,7 @@ def test_a_registered_version(
     assert metrics["chars_4/mape"] == pytest.approx(100 * (np.abs(runes - tokens) / tokens).mean())
     limits = np.ceil((7 + features["bytes"] / 4 + features["words"] / 2) * 1.02)
     assert metrics["evaluate/coverage_95"] == pytest.approx(100 * (tokens <= limits).mean())
-    assert metrics["evaluate/out_of_scope"] == 0
+    assert metrics["evaluate/out_of_domain"] == 0
     assert found.data.tags["model"] == "token-approx-made-up/1"
     assert found.data.tags["records_sha256"] == sha256(records)
     assert found.inputs
@@ -80,7 +80,7 @@ def test_a_registered_version(
     }
     assert paths == {
         "tables/metrics.csv", "tables/coverage.csv", "tables/errors_by_size.csv",
-        "tables/errors_by_source.csv", "tables/errors_by_scope.csv", "figures/coverage.png",
+        "tables/errors_by_source.csv", "tables/errors_by_domain.csv", "figures/coverage.png",
         "figures/errors_by_source.png", "figures/estimate_vs_truth.png", "figures/estimators.png",
     }  # fmt: skip
     printed = capsys.readouterr()
@@ -106,9 +106,9 @@ def test_what_differs_is_said(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Another reference model, another scope, the model's own records, a baseline without its feature."""
+    """Another reference model, other counts, the model's own records, a baseline without its feature."""
     records = make_records(20)
-    rows = [json.loads(line) | {"scope": "text"} for line in records.read_text().splitlines()]
+    rows = [json.loads(line) | {"counts_of": "text"} for line in records.read_text().splitlines()]
     for row in rows:
         del row["features"]["runes"]
         row["features"]["bytes"] *= 100
@@ -126,7 +126,7 @@ def test_what_differs_is_said(
         "the model was fitted on this file: its error on other records is larger",
     ]
     assert "20 of 20 records are unlike those that the model was fitted on" in printed.out
-    assert found.data.metrics["evaluate/out_of_scope"] == 20
+    assert found.data.metrics["evaluate/out_of_domain"] == 20
     assert "chars_4/mae" not in found.data.metrics
 
 

@@ -19,7 +19,7 @@ from tests.labelling.conftest import sample
 from tests.labelling.provider_server import Provider, running, tokens_of
 from token_approx.labelling.label import MINIMAL_MESSAGE
 from token_approx.labelling.records import read_records
-from token_approx.labelling.samples import Sample, write_samples
+from token_approx.preparing.samples import Sample, write_samples
 
 KEY = "sk-planted-okapi-0123456789"
 SENTENCE = "The quagga told nobody of the planted sentence."

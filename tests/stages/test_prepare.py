@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from token_approx.labelling.samples import read_samples
+from token_approx.preparing.samples import read_samples
 from token_approx.stages import prepare
 
 

@@ -15,8 +15,8 @@ from omegaconf import OmegaConf
 
 from tests.stages.test_train import project
 from token_approx.errors import InputError
-from token_approx.lifecycle import spark
-from token_approx.lifecycle.scoring_input import open_texts
+from token_approx.scoring import spark
+from token_approx.scoring.parquet_input import open_texts
 from token_approx.stages import score
 
 Register = Callable[[Mapping[str, Any]], str]
@@ -74,7 +74,7 @@ def test_a_column_with_totals_and_cost(
     found = pq.read_table(tmp_path / "out").to_pylist()
     assert [row["input_tokens"] for row in found] == [*[tokens] * 30, None]
     assert found[0] == {
-        "body": SENTENCE, "team": "team 0", "input_tokens": tokens, "upper_bound": upper, "in_scope": False,
+        "body": SENTENCE, "team": "team 0", "input_tokens": tokens, "upper_bound": upper, "in_domain": False,
     }  # fmt: skip
     run = last_run()
     assert run.info.run_name == "score · token-approx-made-up/1 on in.parquet"
@@ -82,7 +82,7 @@ def test_a_column_with_totals_and_cost(
     metrics = {key.removeprefix("score/"): value for key, value in run.data.metrics.items()}
     assert metrics.pop("seconds") * metrics.pop("rows_per_second") == pytest.approx(31)
     assert metrics == {
-        "rows": 31, "texts": 30, "input_tokens": 30 * tokens, "upper_bound": 30 * upper, "out_of_scope": 30,
+        "rows": 31, "texts": 30, "input_tokens": 30 * tokens, "upper_bound": 30 * upper, "out_of_domain": 30,
         "cost": pytest.approx(30 * tokens * 3e-6), "cost_upper_bound": pytest.approx(30 * upper * 3e-6),
     }  # fmt: skip
     assert run.data.tags["engine"] == "arrow"
@@ -90,10 +90,10 @@ def test_a_column_with_totals_and_cost(
     printed = capsys.readouterr()
     assert printed.err == ""
     assert f"tokens    {30 * tokens:,}, upper bounds {30 * upper:,}" in printed.out
-    assert "scope     30 of 30 texts are out of scope" in printed.out
+    assert "domain    30 of 30 texts are outside the domain" in printed.out
     table = MlflowClient().download_artifacts(run.info.run_id, "tables/totals.csv", str(tmp_path))
     lines = Path(table).read_text().splitlines()
-    assert lines[0].startswith("group,rows,texts,input_tokens,upper_bound,out_of_scope,cost")
+    assert lines[0].startswith("group,rows,texts,input_tokens,upper_bound,out_of_domain,cost")
     assert [line.split(",")[:3] for line in lines[1:]] == [
         ["team 0", "11", "10"], ["team 1", "10", "10"], ["team 2", "10", "10"],
     ]  # fmt: skip

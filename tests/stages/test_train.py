@@ -14,7 +14,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
-from token_approx.estimator import Estimator
+from token_approx.estimator.estimator import Estimator
 from token_approx.stages import train
 from token_approx.stages.command_line import expand
 
@@ -55,7 +55,7 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
     """`mlflow run` reproduces the original, and leaves runs, figures, tables, a model and files behind."""
     done = project(
         tmp_path, "mlflow", "run", ".", "--env-manager", "local", "--experiment-name", "token-approx",
-        "-P", "dataset=oliver-twist", "-P", "features=subsets", "-P", "models=ols",
+        "-P", "dataset=oliver-twist", "-P", "features=subsets", "-P", "estimator=ols",
         "-P", f"overrides={FAST} promotion.when=better",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
         assert vector["linear_sum"] == estimator.linear_sum(vector["features"])
     answer = model.predict(texts)
     assert answer["input_tokens"].tolist() == [estimator.estimate(text) for text in texts]
-    assert answer["in_scope"].tolist() == [not estimator.out_of_scope(text) for text in texts]
+    assert answer["in_domain"].tolist() == [not estimator.out_of_domain(text) for text in texts]
     local = mlflow.artifacts.download_artifacts(f"models:/{client.search_registered_models()[0].name}/1")
     kept = {path.suffix for path in Path(local).rglob("*")}
     assert not kept & {".pkl", ".pickle", ".joblib"}
@@ -135,7 +135,7 @@ def test_plain_python_custom_records_and_optuna(
     path.write_text("\n".join(map(json.dumps, odd)))
     done = project(
         tmp_path, sys.executable, "-m", "token_approx.stages.train", "dataset=custom", f"records={path}",
-        "features=all,bytes", "models=ols,ridge", "search=optuna", "trials=12",
+        "features=all,bytes", "estimator=ols,ridge", "search=optuna", "trials=12",
         "selection.sane=false", *FAST.split(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -159,7 +159,7 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
     """A Hydra multirun makes one parent run per combination."""
     done = project(
         tmp_path, sys.executable, "-m", "token_approx.stages.train",
-        "-m", "features=bytes,words", "model=ols", "register=false", *FAST.split(),
+        "-m", "features=bytes,words", "estimator=ols", "register=false", *FAST.split(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     experiment = client.get_experiment_by_name("token-approx")
@@ -178,7 +178,10 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
             ["dataset=oliver"],
             "unknown dataset=oliver (did you mean oliver-twist?): valid are claude-3-7-sonnet,",
         ),
-        (["model=[ols,rigde]"], "unknown model=rigde (did you mean ridge?): valid are default, elastic_net,"),
+        (
+            ["estimator=[ols,rigde]"],
+            "unknown estimator=rigde (did you mean ridge?): valid are default, elastic_net,",
+        ),
         (
             ["fetures=bytes"],
             "unknown fetures (did you mean features?): valid are bootstrap, bounds, candidate_figures,",
@@ -201,7 +204,7 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
         (["workers=0"], "workers=0"),
         (["selection.by=luck"], "selection.by=luck: valid are unseen_source, cv"),
         (
-            ["bounds.levels=[0.999]", *FAST.split(), "models=ols", "features=bytes"],
+            ["bounds.levels=[0.999]", *FAST.split(), "estimator=ols", "features=bytes"],
             "needs 999 records, there are 91: ask for a lower level",
         ),
         (["bounds.levels=[95]"], "95 is no level between 0 and 1"),
@@ -238,9 +241,9 @@ def test_bad_input_is_one_line(
     [
         (["overrides="], []),
         (["overrides=a=1 b='x y'"], ["a=1", "b=x y"]),
-        (["models=ols,ridge", "features=bytes"], ["model=[ols,ridge]", "features=bytes"]),
-        (["-m", "models=ols,ridge"], ["-m", "model=ols,ridge"]),
-        (["model=[ols,ridge]"], ["model=[ols,ridge]"]),
+        (["estimator=ols,ridge", "features=bytes"], ["estimator=[ols,ridge]", "features=bytes"]),
+        (["-m", "estimator=ols,ridge"], ["-m", "estimator=ols,ridge"]),
+        (["estimator=[ols,ridge]"], ["estimator=[ols,ridge]"]),
         (["records=/a b/it's,1=2.jsonl"], [r"records='/a b/it\'s,1=2.jsonl'"]),
         (["dataset.name=x"], ["dataset.name=x"]),
         (["documents=/a b.parquet,c.jsonl"], ["documents=['/a b.parquet','c.jsonl']"]),

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Route, ViewportSize, expect, sync_playwrig
 from tests.conftest import write_records
 from tests.lifecycle.serving import serving
 from tests.stages.test_train import FAST, project
-from token_approx.lifecycle.report_page import REPORT
+from token_approx.reporting.report_page import REPORT
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     records = write_records(folder / "records.jsonl", 60)
     done = project(
         folder, sys.executable, "-m", "token_approx.stages.train", "dataset=custom", f"records={records}",
-        "features=bytes,words,bytes_words,basic", "models=ols,ridge", "selection.sane=false", *FAST.split(),
+        "features=bytes,words,bytes_words,basic", "estimator=ols,ridge", "selection.sane=false",
+        *FAST.split(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     store = f"sqlite:///{folder}/mlflow.db"

@@ -8,9 +8,9 @@ import typer
 from token_approx.commands import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
 from token_approx.commands.texts import Reading, notice, whole
-from token_approx.estimator import Estimator
-from token_approx.model_files import default_names
-from token_approx.peers import PEERS, TARGET, available
+from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.shipped import default_names
+from token_approx.reporting.peers import PEERS, TARGET, available
 
 EXAMPLES = """\b
 Examples:

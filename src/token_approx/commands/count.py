@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from token_approx.bound_lines import at_level
 from token_approx.commands import exit_codes, report
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
 from token_approx.commands.texts import Reading, notice, pieces
-from token_approx.domain import out_of_domain
-from token_approx.estimator import Estimator
+from token_approx.estimator.bounds import at_level
+from token_approx.estimator.domain import out_of_domain
+from token_approx.estimator.estimator import Estimator
 from token_approx.text.streaming import TextStream
 
 EXAMPLES = """\b
@@ -54,7 +54,7 @@ def count(
     if level is not None:
         at_level(chosen.upper, level)  # told before anything is read
     reading, counts = Reading(), []
-    for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_scope=in_full)):
+    for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_domain=in_full)):
         counts.append(found)
         if not in_full:
             typer.echo(found.tokens)
@@ -71,8 +71,8 @@ def count(
     return exit_codes.FAILED if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 
 
-def _count(model: Estimator, name: str, *, level: float | None, with_scope: bool) -> report.Count:
-    stream = TextStream(model.tables, basic=with_scope or model.weighs_counts)
+def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.Count:
+    stream = TextStream(model.tables, basic=with_domain or model.weighs_counts)
     for piece in pieces(name):
         stream.add(piece)
     features = stream.features()
@@ -82,5 +82,5 @@ def _count(model: Estimator, name: str, *, level: float | None, with_scope: bool
         tokens=total.tokens,
         upper_bound=None if level is None else total.upper_bound(level),
         lower_bound=None if level is None else total.lower_bound(level),
-        in_scope=not (with_scope and out_of_domain(model.domain, features)),
+        in_domain=not (with_domain and out_of_domain(model.domain, features)),
     )

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from token_approx.estimator import Estimator
-from token_approx.model_files import default_names
+from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.shipped import default_names
 
 DEFAULT = "o200k_base"
 

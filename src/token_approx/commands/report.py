@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from token_approx.total import Decision
+from token_approx.estimator.total import Decision
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Count:
     tokens: int
     upper_bound: int | None
     lower_bound: int | None
-    in_scope: bool
+    in_domain: bool
 
     def decide(self, limit: int) -> Decision:
         """Return whether it fits a limit of tokens; without bounds nobody knows."""
@@ -31,7 +31,7 @@ def total(counts: Sequence[Count]) -> Count:
         tokens=sum(found.tokens for found in counts),
         upper_bound=_sum([found.upper_bound for found in counts]),
         lower_bound=_sum([found.lower_bound for found in counts]),
-        in_scope=all(found.in_scope for found in counts),
+        in_domain=all(found.in_domain for found in counts),
     )
 
 
@@ -54,8 +54,8 @@ def table(confidence: float, counts: Sequence[Count]) -> str:
     lines = [f"{'tokens':>12}  {most:>16}   path"]
     for row in rows:
         upper = "" if row.upper_bound is None else f"{row.upper_bound:,}"
-        lines.append(f"{row.tokens:>12,}  {upper:>16} {' ' if row.in_scope else '*'} {row.path}")
-    if not total(counts).in_scope:
+        lines.append(f"{row.tokens:>12,}  {upper:>16} {' ' if row.in_domain else '*'} {row.path}")
+    if not total(counts).in_domain:
         lines.append("* unlike the texts that the model was fitted on")
     return "\n".join(lines)
 

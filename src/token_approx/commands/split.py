@@ -12,7 +12,7 @@ from token_approx.commands import exit_codes
 from token_approx.commands.options import Coefs, Confidence, File, Model, estimator
 from token_approx.commands.texts import STANDARD_INPUT, notice, whole
 from token_approx.errors import InputError
-from token_approx.estimator import Estimator
+from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_whole
 
 EXAMPLES = """\b

@@ -1,1 +1,1 @@
-"""Records -> best candidate: splits, candidates, cross-validation, selection, figures."""
+"""Records -> champion: splits, candidates, cross-validation, selection, bounds."""

@@ -27,7 +27,7 @@ class Dataset:
     `features` has one row per record and one column per feature; `tokens` (n,) are the counted tokens;
     `sources` (n,) say what each record came from and `categories` (n,) what kind of text it is, "" where
     that is unknown. `held_out` are records of sources that take no part in fitting or choosing and only show
-    the error on an unseen source. `scope` says what the labels count (None: the records do not say).
+    the error on an unseen source. `counts_of` says what the labels count (None: the records do not say).
     """
 
     name: str
@@ -39,7 +39,7 @@ class Dataset:
     sources: Names
     categories: Names
     held_out: "Dataset | None" = None
-    scope: str | None = None
+    counts_of: str | None = None
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -92,7 +92,8 @@ def read_dataset(
 def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     """Read a table of measured documents: features, and counts under several tokenizers.
 
-    `tokens` names the column of counts. A document's source is its corpus and group, its category
+    `tokens` names the column of counts, and with it the reference model; the dataset is called after both. A
+    document's source is its corpus and group, its category
     `<corpus> <category>`.
 
     Raises:
@@ -107,21 +108,21 @@ def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     if missing:
         raise InputError(f"{path}: has no column {missing[0]!r}: measure the corpora again")
     return Dataset(
-        name=name,
-        reference_model=name.removeprefix("corpus-"),
+        name=f"{name}-{tokens}",
+        reference_model=tokens,
         path=Path(path),
         ids=tuple(frame["id"]),
         features=frame[[column for column in frame if column in FEATURES]].astype(np.float64),
         tokens=frame[tokens].to_numpy(np.float64),
         sources=(frame["corpus"] + " " + frame["group"]).to_numpy(str),
         categories=(frame["corpus"] + " " + frame["category"]).to_numpy(str),
-        scope=TEXT,
+        counts_of=TEXT,
     )
 
 
-def _scope(record: Record) -> str | None:
+def _counts_of(record: Record) -> str | None:
     # Without its framing, a message counts as its text alone does.
-    return TEXT if record.framing_tokens is not None else record.scope
+    return TEXT if record.framing_tokens is not None else record.counts_of
 
 
 def _check_names(path: Path, field: str, wanted: Sequence[str], found: set[str]) -> None:
@@ -139,11 +140,11 @@ def _as_arrays(name: str, path: Path, records: list[Record], held_out: Dataset |
             f"{path}: {len(records)} records of {len(models)} reference models selected"
             f" ({', '.join(models) or 'none'}): keep the records of exactly one model in a file"
         )
-    scopes = {_scope(record) for record in records}
-    if len(scopes) != 1:
+    different = {_counts_of(record) for record in records}
+    if len(different) != 1:
         raise InputError(
-            f"{path}: its records count different things ({', '.join(sorted(map(str, scopes)))}):"
-            " keep those of one scope and framing in a file"
+            f"{path}: its records count different things ({', '.join(sorted(map(str, different)))}):"
+            " keep records of one `counts_of` and framing in a file"
         )
     # A feature counts as held when every record has it.
     shared = [n for n in records[0].features if all(n in record.features for record in records)]
@@ -159,7 +160,7 @@ def _as_arrays(name: str, path: Path, records: list[Record], held_out: Dataset |
         sources=np.array([record.source for record in records]),
         categories=np.array([record.category or "" for record in records]),
         held_out=held_out,
-        scope=scopes.pop(),
+        counts_of=different.pop(),
     )
 
 

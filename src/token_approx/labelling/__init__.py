@@ -1,1 +1,1 @@
-"""Numbers + provider -> records: labelled measurements without their texts."""
+"""Samples + counter -> records: labelled measurements without their texts."""

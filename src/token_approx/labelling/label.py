@@ -11,10 +11,10 @@ from token_approx.errors import InputError
 from token_approx.labelling.attempts import Attempts
 from token_approx.labelling.counters.protocol import AS_LOGGED, ONE_USER_MESSAGE, Counter, Refused, Transient
 from token_approx.labelling.journal import Journal
-from token_approx.labelling.json_lines import parse_object, validate
 from token_approx.labelling.progress import Progress, Settings, Skipped
 from token_approx.labelling.records import Record, parse_records, record_line, write_records
-from token_approx.labelling.samples import Sample
+from token_approx.preparing.json_lines import parse_object, validate
+from token_approx.preparing.samples import Sample
 from token_approx.text.features import features
 
 # One token in every vocabulary we know, so that the rest of its count is what frames a message.
@@ -41,7 +41,7 @@ def label(
         InputError: the configuration is wrong, `out` holds other records or is being written by another
             run, or the provider keeps failing. What was counted until then is in the file.
     """
-    if settings.framing == "subtract" and counter.scope == AS_LOGGED:
+    if settings.framing == "subtract" and counter.counts_of == AS_LOGGED:
         raise InputError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
     with Journal(out) as journal, Journal(skipped_path(out)) as skips:
         records = {record.id: record for record in parse_records(journal.data, out)}
@@ -92,7 +92,7 @@ class _Labelling:
         """Count the pending samples, so many requests at a time."""
         if not pending:
             return
-        if self.counter.scope == ONE_USER_MESSAGE:
+        if self.counter.counts_of == ONE_USER_MESSAGE:
             await self._try_out()
         left = iter(pending)
         workers = [asyncio.create_task(self._work(left)) for _ in range(self.settings.concurrency)]
@@ -148,7 +148,7 @@ class _Labelling:
             source=sample.source,
             category=sample.category,
             counter=self.counter.name,
-            scope=self.counter.scope,
+            counts_of=self.counter.counts_of,
             framing=self.settings.framing,
             framing_tokens=self.framing_tokens if subtract else None,
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from token_approx.errors import InputError
-from token_approx.labelling.json_lines import parse_object, read_bytes, refuse, validate, write_lines
+from token_approx.preparing.json_lines import parse_object, read_bytes, refuse, validate, write_lines
 
 FeatureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FeatureValue = Annotated[float, Field(allow_inf_nan=False)]
@@ -23,7 +23,7 @@ TokenCount = Annotated[int, Field(ge=0, le=2**53)]
 class Record(BaseModel):
     """One labelled sample: its features (name to number >= 0), the tokens counted, where it came from.
 
-    `counter` is what counted, `scope` what the count is of (`one-user-message`, `text`, `as-logged`);
+    `counter` is what counted, `counts_of` what the count is of (`one-user-message`, `text`, `as-logged`);
     `framing` tells whether the tokens that frame a message were kept in the count or subtracted from it,
     and `framing_tokens` how many were subtracted.
     """
@@ -40,7 +40,7 @@ class Record(BaseModel):
     lang: str | None = None
     note: str | None = None
     counter: str | None = None
-    scope: str | None = None
+    counts_of: str | None = None
     framing: str | None = None
     framing_tokens: TokenCount | None = None
 
@@ -114,6 +114,8 @@ def _parse(line: bytes, path: Path, number: int) -> Record:
     fields = parse_object(line, path, number)
     if "source" not in fields and isinstance(fields.get("source_path"), str):
         fields["source"] = source_of_path(fields["source_path"])
+    if "scope" in fields and "counts_of" not in fields:  # as earlier versions wrote it
+        fields["counts_of"] = fields.pop("scope")
     record = validate(Record, fields, path, number)
     for name, value in record.features.items():
         if value < 0 and not name.startswith(MAY_BE_NEGATIVE):

@@ -1,1 +1,1 @@
-"""Best candidate -> registry and files: tracking, export, the registered model."""
+"""Champion -> MLflow: tracking, export, registry, promotion, the registered model."""

@@ -1,29 +1,21 @@
 """model_coefs.json: the champion as coefficients that any program can evaluate."""
 
-import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
-from importlib.resources import files
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
 
 from token_approx import __version__
-from token_approx.files import write_whole
 from token_approx.fitting.bounds import Bound
 from token_approx.fitting.comparison import Comparison
-from token_approx.fitting.report import Report
-from token_approx.text.features import NGRAM, TABLES
-
-COEFS = "model_coefs.json"
-SCHEMA_VERSION = 1
-SCHEMA_FILE = "model_coefs.schema.json"
+from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256, tables_of
+from token_approx.reporting.report import Report
 
 
 def model_coefs(
-    comparison: Comparison, reported: Report, scope: str, provenance: Mapping[str, Any]
+    comparison: Comparison, reported: Report, counts_of: str, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the content of model_coefs.json for the champion, checked against its schema.
 
@@ -37,7 +29,7 @@ def model_coefs(
         "schema_version": SCHEMA_VERSION,
         "type": "linear",
         "model": comparison.dataset.reference_model,
-        "scope": scope,
+        "counts_of": counts_of,
         "estimator": f"{candidate.model_name}({settings})",
         "feature_set": list(candidate.features),
         "w0": champion.fit.intercept,
@@ -82,13 +74,6 @@ def _bound(bound: Bound) -> dict[str, float | None]:
     }
 
 
-def tables_of(features: Iterable[str]) -> dict[str, Path]:
-    """Return the files of the shipped n-gram tables that some features are costs under."""
-    tables = files("token_approx.text") / "tables"
-    shipped = {NGRAM + table: Path(str(tables / f"{table}.json")) for table in TABLES}
-    return {name: shipped[name] for name in features if name in shipped}
-
-
 def domain(comparison: Comparison) -> dict[str, list[float]]:
     """Return the training records' range [least, greatest] of each feature and of bytes per feature."""
     frame = comparison.dataset.features.iloc[comparison.train]
@@ -97,18 +82,3 @@ def domain(comparison: Comparison) -> dict[str, list[float]]:
         others = [name for name in frame if name != "bytes" and (frame[name] > 0).all()]
         ranges |= {f"bytes/{name}": frame["bytes"] / frame[name] for name in others}
     return {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
-
-
-def schema_text() -> str:
-    """Return the JSON schema of model_coefs.json."""
-    return (files("token_approx.lifecycle") / SCHEMA_FILE).read_text(encoding="utf-8")
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write JSON whole; numbers are shortest round-trip decimals."""
-    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

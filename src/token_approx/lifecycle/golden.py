@@ -8,12 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from token_approx.estimator import BASIC, Estimator, Line, rounded
+from token_approx.estimator.estimator import BASIC, Estimator, Line, rounded
 from token_approx.files import write_whole
 from token_approx.lifecycle.golden_texts import GoldenText, golden_texts
 from token_approx.text.counts import count, encode
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA_FILE = "golden_vectors.schema.json"
 FILE = "golden_vectors.json"
 
@@ -67,7 +67,7 @@ def _vector(estimator: Estimator, golden: GoldenText) -> dict[str, Any]:
         "estimate": rounded(linear_sum),
         "upper_bound": {str(level): estimator.upper_bound(data, level) for level in _levels(estimator.upper)},
         "lower_bound": {str(level): estimator.lower_bound(data, level) for level in _levels(estimator.lower)},
-        "in_scope": not estimator.out_of_scope(data),
+        "in_domain": not estimator.out_of_domain(data),
     }
 
 

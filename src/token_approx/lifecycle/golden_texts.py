@@ -77,7 +77,7 @@ BYTES = {
     "UTF-16": "Größe\u2003breit".encode("utf-16-le"),
     "a pair of surrogates in six bytes": b"\xed\xa0\xbd\xed\xb8\x80",
 }
-# As long, as wordy and as wide as the records of novels: within the scope of a model fitted on them.
+# As long, as wordy and as wide as the records of novels: within the domain of a model fitted on them.
 NOVEL = (
     "The herons had come back early to the river that\n"
     "spring, and old Marten, who kept the lock, counted\n"

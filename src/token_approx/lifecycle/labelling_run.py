@@ -9,8 +9,8 @@ from mlflow.entities import Run
 
 from token_approx.labelling.progress import Progress
 from token_approx.labelling.records import Record
-from token_approx.labelling.samples import Sample
 from token_approx.lifecycle import tracking
+from token_approx.preparing.samples import Sample
 from token_approx.text.counts import encode
 
 # What MLflow accepts in a metric's name.

@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.utils.models import get_model_name_and_version
 from mlflow.tracking import MlflowClient
 
-from token_approx.estimator import Estimator
-from token_approx.lifecycle.export import COEFS
+from token_approx.estimator.estimator import Estimator
+from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
 
 # A scheme of one letter is a drive.

@@ -18,10 +18,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from token_approx.errors import InputError
-from token_approx.estimator import Estimator
+from token_approx.estimator.estimator import Estimator
 from token_approx.fitting.dataset import Floats
 from token_approx.fitting.metrics import paired_gain
-from token_approx.lifecycle.export import COEFS
+from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.lock import exclusive
 from token_approx.lifecycle.registry import download
 

@@ -9,9 +9,9 @@ import jsonschema
 from mlflow.exceptions import MlflowException
 
 from token_approx.errors import InputError
-from token_approx.estimator import Estimator
+from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_together
-from token_approx.lifecycle.export import COEFS, schema_text
+from token_approx.lifecycle.contract import COEFS, schema_text
 from token_approx.lifecycle.registry import download
 
 

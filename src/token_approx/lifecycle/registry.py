@@ -18,24 +18,21 @@ from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from token_approx.lifecycle.export import COEFS, tables_of, write_json
+from token_approx.lifecycle.contract import COEFS, tables_of, write_json
 
 CARD = "model_card.md"
 # What MLflow's databases hold of a version's description.
 LONGEST_DESCRIPTION = 5000
-# The estimator and all that it imports: with numpy, it runs from this copy alone.
-ESTIMATOR = (
-    *("__init__.py", "errors.py", "files.py", "estimator.py", "linear_model.py", "coefs_file.py"),
-    *("bound_lines.py", "domain.py", "total.py", "conversation.py", "cutting.py"),
-    *("text/__init__.py", "text/counts.py", "text/streaming.py", "text/prefixes.py"),
-    *("text/ngrams.py", "text/ngram_costs.py", "text/table_file.py"),
-)
+# The folders that hold the estimator and all that it imports, and the modules beside them: a copy of these
+# runs with numpy alone.
+CARRIED = ("text", "estimator")
+BESIDE = ("__init__.py", "errors.py", "files.py")
 EXAMPLE = ["How many tokens will this be?"]
 # The column has no name, so that MLflow takes lists of strings too; the model refuses a column of another.
 SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string")]),
     outputs=Schema(
-        [ColSpec("long", "input_tokens"), ColSpec("long", "upper_bound"), ColSpec("boolean", "in_scope")]
+        [ColSpec("long", "input_tokens"), ColSpec("long", "upper_bound"), ColSpec("boolean", "in_domain")]
     ),
     params=ParamSchema([ParamSpec("confidence", "double", 0.95)]),
 )
@@ -81,7 +78,7 @@ def package_estimator(folder: Path) -> Path:
 
     Versions with the same code share one module in a process that loads both; others do not meet.
     """
-    sources = {name: (files("token_approx") / name).read_bytes() for name in ESTIMATOR}
+    sources = {name: (files("token_approx") / name).read_bytes() for name in carried()}
     digest = hashlib.sha256(b"\0".join(sources.values())).hexdigest()
     package = folder / f"token_approx_{digest[:12]}"
     for name, source in sources.items():
@@ -89,6 +86,13 @@ def package_estimator(folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(source)
     return package
+
+
+def carried() -> list[str]:
+    """Return the modules that a registered version carries, as paths within this package, sorted."""
+    root = Path(str(files("token_approx")))
+    modules = [path for folder in CARRIED for path in (root / folder).rglob("*.py")]
+    return sorted([*BESIDE, *(path.relative_to(root).as_posix() for path in modules)])
 
 
 def create_version(

@@ -23,7 +23,7 @@ class TextModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the coefficients and tables once."""
-        module = importlib.import_module(f"{context.model_config['package']}.estimator")
+        module = importlib.import_module(context.model_config["package"])
         self.estimator = module.Estimator.load(context.artifacts["model_coefs"])
 
     def predict(
@@ -32,7 +32,7 @@ class TextModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Return `input_tokens`, `upper_bound` and `in_scope` of each text; all null where the text is.
+        """Return `input_tokens`, `upper_bound` and `in_domain` of each text; all null where the text is.
 
         Raises:
             MlflowException: the column is not `text`, a value is no string, or the model has no bound of
@@ -52,7 +52,7 @@ class TextModel(PythonModel):
         except ValueError as error:
             raise _refused(str(error)) from error
         answer = pd.DataFrame(index=model_input.index)
-        for name, kind in (("input_tokens", "Int64"), ("upper_bound", "Int64"), ("in_scope", "boolean")):
+        for name, kind in (("input_tokens", "Int64"), ("upper_bound", "Int64"), ("in_domain", "boolean")):
             answer[name] = pd.Series(getattr(found, name), texts.index[given], kind).reindex(texts.index)
         return answer
 

@@ -24,42 +24,31 @@ from sqlalchemy.exc import SQLAlchemyError
 from token_approx.errors import InputError
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
-LISTS = ("features", "model")
+LISTS = ("features", "estimator")
 # Lists of paths: always a list, each path quoted.
 PATH_LISTS = ("documents", "text")
-RENAMED = {"models": "model"}
-# Hydra takes any key that is a folder of conf/ for a choice out of it.
-RENAMED_IN = {
-    "label": {"model": "reference_model"},
-    "evaluate": {"model": "model_uri"},
-    "score": {"model": "model_uri"},
-    "benchmark_score": {"model": "model_uri"},
-}
 # Paths and names that may hold what Hydra would read as its grammar.
 QUOTED = (
-    *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "reference_model"),
-    *("model_uri", "study", "storage", "search.study", "search.storage"),
+    *("records", "output", "source", "samples", "out", "cache", "books", "tokenx", "model"),
+    *("study", "storage", "search.study", "search.storage"),
     *("input", "column", "group_by", "master"),
     *("counter.path", "counter.tokenizer", "counter.base_url", "tokenizer.path"),
 )
 
 
-def expand(arguments: Iterable[str], config_name: str = "train") -> list[str]:
+def expand(arguments: Iterable[str]) -> list[str]:
     """Return Hydra's overrides for arguments as a person or MLproject gives them.
 
-    `overrides='a=1 b=2'` becomes its parts, `models` is `model`, `features=a,b` is a list unless a
-    multirun sweeps over it, and paths are quoted. A stage may have names of its own: label's `model` is
-    `reference_model`.
+    `overrides='a=1 b=2'` becomes its parts, `features=a,b` is a list unless a multirun sweeps over it, and
+    paths are quoted.
     """
     arguments = list(arguments)
-    renamed = RENAMED_IN.get(config_name, RENAMED)
     sweep = bool({"-m", "--multirun"} & set(arguments))
     expanded: list[str] = []
     for argument in arguments:
-        key, equals, value = argument.partition("=")
-        name = renamed.get(key, key)
-        if key == "overrides" and equals:
-            expanded += expand(shlex.split(value), config_name)
+        name, equals, value = argument.partition("=")
+        if name == "overrides" and equals:
+            expanded += expand(shlex.split(value))
         elif name in PATH_LISTS and equals and not value.startswith("["):
             expanded.append(f"{name}=[{','.join(_quoted(path) for path in value.split(',') if path)}]")
         elif name in LISTS and "," in value and not sweep and not value.startswith("["):
@@ -89,7 +78,7 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs what it raises
     warnings.filterwarnings("ignore", module="(mlflow|hydra|sklearn|optuna|pydantic|joblib)")
-    sys.argv = [sys.argv[0], *expand(sys.argv[1:], config_name)]
+    sys.argv = [sys.argv[0], *expand(sys.argv[1:])]
 
     def guarded(config: DictConfig) -> None:
         # Ends inside of Hydra's job, which would print a line of its own on anything it sees raised.

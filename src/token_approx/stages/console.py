@@ -21,9 +21,9 @@ from rich.progress import (
 from rich.table import Table
 
 from token_approx.fitting.comparison import Comparison
-from token_approx.fitting.ranking import COLUMNS, passed_over, ranking
 from token_approx.lifecycle.promotion import Decision
-from token_approx.lifecycle.report_page import REPORT
+from token_approx.reporting.ranking import COLUMNS, passed_over, ranking
+from token_approx.reporting.report_page import REPORT
 
 SHOWN = 10
 

@@ -12,12 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 from token_approx.errors import InputError
 from token_approx.fitting.bounds import Bound
 from token_approx.fitting.dataset import Dataset, Floats, read_dataset
-from token_approx.fitting.evaluation import MODEL, Assessment, assess
-from token_approx.fitting.figures import png
 from token_approx.lifecycle import tracking
-from token_approx.lifecycle.export import sha256
+from token_approx.lifecycle.contract import sha256
 from token_approx.lifecycle.loading import LoadedModel, load_model
-from token_approx.peers import BASELINES
+from token_approx.reporting.evaluation import MODEL, Assessment, assess
+from token_approx.reporting.figures import png
+from token_approx.reporting.peers import BASELINES
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 
@@ -30,23 +30,23 @@ def evaluate(config: DictConfig) -> None:
     """Measure the model on the records that the configuration names."""
     check_numbers(config, LEAST)
     limits = _limits(config)
-    if not config.model_uri:
+    if not config.model:
         raise InputError("evaluate needs a model: give model=models:/<name>@champion, or a model_coefs.json")
     if not config.records:
         raise InputError("evaluate needs records: give records=<path> (-P records=<path>)")
     path = Path(config.records)
     dataset = read_dataset(path.name, config.records, config.sources, config.langs)
-    model = load_model(config.model_uri)
+    model = load_model(config.model)
     features = {name: dataset.features[name].to_numpy(np.float64) for name in dataset.names}
     sums = _linear_sums(dataset, features, model)
-    in_scope = model.estimator.in_scope(features)
+    in_domain = model.estimator.in_domain(features)
     records_sha256 = sha256(path)
     _tell_differences(dataset, records_sha256, model)
     with tracking.parent_run(config.experiment, f"evaluate · {model.name} on {path.name}") as run:
-        parameters = {"model": config.model_uri, "records": config.records, **limits}
+        parameters = {"model": config.model, "records": config.records, **limits}
         tracking.log_configuration(run, parameters, OmegaConf.to_yaml(config))
         bounds = [Bound(*astuple(line)) for line in model.estimator.upper]
-        assessment = assess(dataset, sums, bounds, in_scope, config.bootstrap.resamples, config.seed)
+        assessment = assess(dataset, sums, bounds, in_domain, config.bootstrap.resamples, config.seed)
         files = {f"tables/{name}.csv": tracking.table_csv(table) for name, table in assessment.tables.items()}
         files |= {f"figures/{name}.png": png(figure) for name, figure in assessment.figures.items()}
         tracking.log_files(run.info.run_id, files)
@@ -83,13 +83,13 @@ def _linear_sums(dataset: Dataset, features: Mapping[str, Floats], model: Loaded
 
 
 def _tell_differences(dataset: Dataset, records_sha256: str, model: LoadedModel) -> None:
-    reference_model, scope = model.coefs["model"], model.coefs.get("scope")
+    reference_model, counts_of = model.coefs["model"], model.estimator.counts_of
     if dataset.reference_model != reference_model:
         console.notice(
             f"the records are counts of {dataset.reference_model}, the model is of {reference_model}"
         )
-    if dataset.scope not in (None, scope):
-        console.notice(f"the records count {dataset.scope}, the model estimates {scope}")
+    if dataset.counts_of not in (None, counts_of):
+        console.notice(f"the records count {dataset.counts_of}, the model estimates {counts_of}")
     if model.coefs.get("provenance", {}).get("records_sha256") == records_sha256:
         console.notice("the model was fitted on this file: its error on other records is larger")
 
@@ -103,8 +103,8 @@ def _summary(name: str, dataset: Dataset, assessment: Assessment, run: Run) -> N
     shown.insert(2, "95 % interval", ranges)
     title = f"{name} on {dataset.path}: {len(dataset)} records"
     console.table(title, shown.rename(index={name: "the model"}).reset_index())
-    out = int(assessment.metrics[f"{MODEL}/out_of_scope"])
-    lines = {"scope": f"{out} of {len(dataset)} records are unlike those that the model was fitted on"}
+    out = int(assessment.metrics[f"{MODEL}/out_of_domain"])
+    lines = {"domain": f"{out} of {len(dataset)} records are unlike those that the model was fitted on"}
     if "coverage" in assessment.tables:
         held = assessment.tables["coverage"]
         each = zip(held["level"], held["coverage"], strict=True)

@@ -8,14 +8,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import InputError
-from token_approx.fitting.figures import png
-from token_approx.labelling.figures import sample_lengths
 from token_approx.labelling.label import label as label_samples
 from token_approx.labelling.progress import Progress, Settings
 from token_approx.labelling.records import read_records
-from token_approx.labelling.samples import read_samples
 from token_approx.lifecycle import labelling_run, tracking
-from token_approx.lifecycle.export import sha256
+from token_approx.lifecycle.contract import sha256
+from token_approx.preparing.samples import read_samples
+from token_approx.reporting.figures import png
+from token_approx.reporting.sample_figures import sample_lengths
 from token_approx.stages.command_line import check_numbers, run_stage
 from token_approx.stages.labelling_console import labelling_progress, labelling_summary
 from token_approx.text.counts import encode

@@ -7,11 +7,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from token_approx.errors import InputError
-from token_approx.labelling.samples import choose, cut, write_samples
+from token_approx.preparing.documents import Reading, read_documents
+from token_approx.preparing.samples import choose, cut, write_samples
 from token_approx.stages.command_line import check_numbers, run_stage
 from token_approx.stages.labelling_console import preparing_summary
 from token_approx.text.counts import encode
-from token_approx.text.documents import Reading, read_documents
 
 LEAST = {"limit": 0, "seed": 0}
 

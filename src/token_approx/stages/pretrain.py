@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from token_approx import __version__
 from token_approx.errors import InputError
 from token_approx.files import write_whole
-from token_approx.fitting.breakdown import breakdown, category_figure
-from token_approx.fitting.figures import png
 from token_approx.lifecycle import tracking
 from token_approx.pretraining.documents import held_out, read_documents
 from token_approx.pretraining.fit import FitSpec, fit_table
 from token_approx.pretraining.pieces import Bytes, Corpus, gather_counted, gather_traced
+from token_approx.reporting.breakdown import breakdown, category_figure
+from token_approx.reporting.figures import png
 from token_approx.stages import console
 from token_approx.stages.command_line import run_stage
 from token_approx.text.ngrams import NgramTable

@@ -1,4 +1,4 @@
-"""Texts in Parquet -> the same rows with estimated tokens, bounds and scope; what they add up to, tracked."""
+"""Texts in Parquet -> the same rows with tokens, bounds and domain; what they add up to, tracked."""
 
 import time
 from collections.abc import Mapping
@@ -10,15 +10,16 @@ from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import InputError
-from token_approx.lifecycle import spark, tracking
-from token_approx.lifecycle.scoring import TextModel, downloaded, score_with_arrow
-from token_approx.lifecycle.scoring_input import Texts, open_texts
-from token_approx.lifecycle.scoring_output import check_output, staged, totals
+from token_approx.lifecycle import tracking
+from token_approx.scoring import spark
+from token_approx.scoring.arrow import TextModel, downloaded, score_with_arrow
+from token_approx.scoring.parquet_input import Texts, open_texts
+from token_approx.scoring.parquet_output import check_output, staged, totals
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 
 NEEDED = {
-    "model_uri": "score needs a model: give model=models:/<name>@champion",
+    "model": "score needs a model: give model=models:/<name>@champion",
     "input": "score needs texts: give input=<Parquet file, or folder of them>",
     "output": "score needs an output: give output=<the folder to make>",
 }
@@ -43,10 +44,10 @@ def score(config: DictConfig) -> None:
     check_output(output, source, overwrite=config.overwrite)
     engine = chosen_engine(config, texts)
     with (
-        downloaded(config.model_uri, config.confidence) as model,
+        downloaded(config.model, config.confidence) as model,
         tracking.parent_run(config.experiment, f"score · {model.name} on {source.name}") as run,
     ):
-        parameters = {"model": config.model_uri} | {key: config[key] for key in PARAMETERS}
+        parameters = {"model": config.model} | {key: config[key] for key in PARAMETERS}
         tracking.log_configuration(run, parameters, OmegaConf.to_yaml(config))
         mlflow.set_tags({"model": model.name, "engine": engine})
         with staged(output, source, overwrite=config.overwrite) as folder:
@@ -130,7 +131,7 @@ def _summary(whole: Mapping[str, float], engine: str, output: Path, run: Run) ->
     lines = {
         "scored": f"{whole['rows']:,.0f} rows in {pace}",
         "tokens": f"{whole['input_tokens']:,.0f}, upper bounds {whole['upper_bound']:,.0f}",
-        "scope": f"{whole['out_of_scope']:,.0f} of {whole['texts']:,.0f} texts are out of scope",
+        "domain": f"{whole['out_of_domain']:,.0f} of {whole['texts']:,.0f} texts are outside the domain",
     }
     if "cost" in whole:
         lines["cost"] = f"{whole['cost']:,.2f}, by upper bounds {whole['cost_upper_bound']:,.2f}"

@@ -21,17 +21,17 @@ from token_approx.files import write_whole
 from token_approx.fitting import comparison as results
 from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import Settings
-from token_approx.fitting.figures import candidate_figure, png
-from token_approx.fitting.report import Report, report
 from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.search import Trial
-from token_approx.fitting.storage import VARIABLE, has_password, shown
-from token_approx.lifecycle import export, promotion, registry, tracking
-from token_approx.lifecycle.card import model_card
+from token_approx.fitting.study.storage import VARIABLE, has_password, shown
+from token_approx.lifecycle import contract, export, promotion, registry, tracking
 from token_approx.lifecycle.golden import write_golden_vectors
 from token_approx.lifecycle.patience import patiently
-from token_approx.lifecycle.report_page import REPORT, report_page
 from token_approx.lifecycle.views import share_leaderboard
+from token_approx.reporting.card import model_card
+from token_approx.reporting.figures import candidate_figure, png
+from token_approx.reporting.report import Report, report
+from token_approx.reporting.report_page import REPORT, report_page
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 from token_approx.text.features import FEATURES
@@ -75,7 +75,7 @@ def train(config: DictConfig) -> None:
                 dataset=dataset,
                 split=part(config.split),
                 feature_sets=part(config.features),
-                models=part(config.model),
+                models=part(config.estimator),
                 search=search,
                 settings=_settings(config),
                 rule=part(config.selection),
@@ -98,7 +98,9 @@ def train(config: DictConfig) -> None:
                 flags = compared.flags.get(trial.candidate.name, ()) if trial.evaluation else ()
                 tracking.log_candidate(run, trial, champion=champion, flags=flags, dataset=logged, files=own)
                 advance(len(compared.trials))
-        coefs = export.model_coefs(compared, reported, dataset.scope or config.scope, _provenance(run))
+        coefs = export.model_coefs(
+            compared, reported, dataset.counts_of or config.counts_of, _provenance(run)
+        )
         decision = None
         with _timed(seconds, "register"):
             unknown = [name for name in coefs["feature_set"] if name not in FEATURES]
@@ -150,11 +152,11 @@ def _register(
 def _write(output: Path, files: Mapping[str, bytes], coefs: dict[str, Any]) -> None:
     for name, data in files.items():
         write_whole(output / name, data)
-    write_whole(output / export.SCHEMA_FILE, export.schema_text().encode())
-    for table in export.tables_of(coefs["feature_set"]).values():
+    write_whole(output / contract.SCHEMA_FILE, contract.schema_text().encode())
+    for table in contract.tables_of(coefs["feature_set"]).values():
         write_whole(output / table.name, table.read_bytes())
-    export.write_json(output / export.COEFS, coefs)
-    write_golden_vectors(output / export.COEFS)
+    contract.write_json(output / contract.COEFS, coefs)
+    write_golden_vectors(output / contract.COEFS)
 
 
 def _check_selection(config: DictConfig) -> None:
@@ -203,7 +205,7 @@ def _parameters(config: DictConfig, choices: Mapping[str, Any]) -> dict[str, Any
         "dataset": choices["dataset"],
         "split": choices["split"],
         "features": " ".join(config.features),
-        "models": " ".join(config.model),
+        "estimator": " ".join(config.estimator),
         "search": choices["search"],
         **({"study": config.study} if config.study else {}),
         "seed": config.seed,

@@ -18,7 +18,7 @@ class BpeOpenAICounter:
     """Counts the tokens of the text alone; special tokens in a text are counted as the text they are."""
 
     name = "bpe_openai"
-    scope = TEXT
+    counts_of = TEXT
     batch_size = 64
 
     def __init__(self, model: str) -> None:

@@ -29,7 +29,7 @@ class GoogleCounter:
     """Counts each text as one user message."""
 
     name = "google"
-    scope = ONE_USER_MESSAGE
+    counts_of = ONE_USER_MESSAGE
     batch_size = 1
 
     def __init__(self, model: str, base_url: str | None, timeout: float) -> None:

@@ -16,7 +16,7 @@ class HuggingFaceCounter:
     """Counts the tokens of the text alone, without those that a model puts before or after it."""
 
     name = "huggingface"
-    scope = TEXT
+    counts_of = TEXT
     batch_size = 64
 
     def __init__(self, model: str, tokenizer: str | None) -> None:

@@ -24,7 +24,7 @@ class OpenAICounter:
     """Counts each text as one user message, without instructions or tools."""
 
     name = "openai"
-    scope = ONE_USER_MESSAGE
+    counts_of = ONE_USER_MESSAGE
     batch_size = 1
 
     def __init__(self, model: str, base_url: str | None, timeout: float) -> None:

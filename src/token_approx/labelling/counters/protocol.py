@@ -5,7 +5,7 @@ from typing import Protocol
 
 from token_approx.errors import InputError
 
-# Scopes: what a count is of.
+# What a count is of.
 ONE_USER_MESSAGE = "one-user-message"
 TEXT = "text"
 AS_LOGGED = "as-logged"
@@ -14,7 +14,7 @@ AS_LOGGED = "as-logged"
 class Counter(Protocol):
     """Counts the tokens of texts as the reference model `model` does.
 
-    `name` is that of the counter, `scope` says what its counts are of, and `batch_size` how many texts it
+    `name` is that of the counter, `counts_of` says what its counts are of, and `batch_size` how many texts it
     takes at once. `count` is asynchronous where it is input and output; it raises one of:
 
         Transient: the same question may be answered when it is asked again.
@@ -24,7 +24,7 @@ class Counter(Protocol):
 
     name: str
     model: str
-    scope: str
+    counts_of: str
     batch_size: int
 
     def count(self, texts: Sequence[str]) -> Sequence[int] | Awaitable[Sequence[int]]:

@@ -16,7 +16,7 @@ class TiktokenCounter:
     """Counts the tokens of the text alone; special tokens in a text are counted as the text they are."""
 
     name = "tiktoken"
-    scope = TEXT
+    counts_of = TEXT
     batch_size = 64
 
     def __init__(self, model: str) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from token_approx.errors import InputError
 from token_approx.labelling.counters.protocol import AS_LOGGED, Refused, known_model
-from token_approx.labelling.samples import sample_id
-from token_approx.text.documents import message_text, read_rows
+from token_approx.preparing.documents import message_text, read_rows
+from token_approx.preparing.samples import sample_id
 
 # Anthropic reports what it wrote to and read from its cache apart from the other input tokens.
 INPUT_TOKENS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -18,7 +18,7 @@ class UsageLogCounter:
     """Looks a text up in a log of {text or messages, input_tokens}, the tokens also inside of `usage`."""
 
     name = "usage_log"
-    scope = AS_LOGGED
+    counts_of = AS_LOGGED
     batch_size = 1
 
     def __init__(self, model: str, path: str) -> None:

@@ -1,0 +1,103 @@
+"""Speed and error of the estimates beside exact tokenizers, on the same text in the same run."""
+
+import json
+import os
+import sysconfig
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from omegaconf import DictConfig
+
+from token_approx.benchmarks.throughput import error_throughput_figure, load_seconds, mixed_text, speed
+from token_approx.errors import InputError
+from token_approx.estimator.estimator import Estimator
+from token_approx.files import write_whole
+from token_approx.fitting.dataset import read_corpus
+from token_approx.fitting.metrics import metrics
+from token_approx.fitting.splits import by_group
+from token_approx.lifecycle.tracking import table_csv
+from token_approx.reporting.figures import png
+from token_approx.reporting.peers import PEERS, TARGET, Count, available
+from token_approx.stages import console
+from token_approx.stages.command_line import run_stage
+
+CHAMPION = "champion"
+PEER = "from token_approx import peers; peers.{name}()('a')"
+LOADS = {
+    "n-gram table": PEER.format(name="ngram_table"),
+    CHAMPION: "from token_approx import Estimator; Estimator.load({coefs!r}).estimate('a')",
+    "tiktoken": PEER.format(name="tiktoken"),
+    "rs-bpe": PEER.format(name="rs_bpe"),
+    "bpe-openai": PEER.format(name="bpe_openai"),
+}
+
+
+def benchmark(config: DictConfig) -> None:
+    """Measure what the configuration names, write a table and a figure, and print the table."""
+    # One core each, as an agent's process would use.
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")
+    if config.rounds < 1:
+        raise InputError(f"rounds={config.rounds}: give at least 1")
+    coefs = str(config.coefs)
+    counts, absent = available({**PEERS, CHAMPION: lambda: Estimator.load(coefs).estimate})
+    for name, reason in absent.items():
+        console.notice(f"{name} is left out: {reason}")
+    folders = [Path(folder) for folder in config.text] or [Path(sysconfig.get_path("stdlib"))]
+    text = mixed_text(folders, config.size, config.seed)
+    table = speed(counts, text, config.rounds)
+    table["times_tiktoken"] = table["mb_per_second"] / table["mb_per_second"].get("tiktoken", np.nan)
+    table["times_rs_bpe"] = table["mb_per_second"] / table["mb_per_second"].get("rs-bpe", np.nan)
+    loads = {name: load_seconds(code.format(coefs=coefs)) for name, code in LOADS.items() if name in counts}
+    table["load_seconds"] = pd.Series(loads)
+    table["bytes_on_disk"] = pd.Series(_sizes(coefs, counts)).astype("Int64")
+    table["mape"] = pd.Series(_errors(config.corpus))
+    table = table.rename_axis("counter")
+    out = Path(config.out)
+    write_whole(out / "benchmark.csv", table_csv(table.reset_index()))
+    write_whole(out / "error_against_throughput.png", png(error_throughput_figure(table)))
+    title = f"{len(text.encode()) / 1e6:.1f} MB of mixed text, one core, median of {config.rounds}"
+    console.table(title, table.reset_index())
+    console.notice(f"written: {out / 'benchmark.csv'}, {out / 'error_against_throughput.png'}")
+
+
+def _errors(corpus: str) -> dict[str, float]:
+    # Percent, against o200k_base, on the corpora's test documents: exact tokenizers have none; the basic
+    # counts are fitted (least squares on relative error) on other groups than they are measured on; the
+    # default champion estimates another reference model, so it has no place here.
+    dataset = read_corpus("corpus", corpus, TARGET)
+    train, test = by_group(dataset, 0.2, 42)
+    truth = dataset.tokens[test]
+    X = dataset.matrix(["bytes", "runes", "words", "lines"])
+    X = np.column_stack([X, np.ones(len(X))])
+    weight = 1 / np.maximum(dataset.tokens[train], 1)
+    solved = np.linalg.lstsq(X[train] * weight[:, None], dataset.tokens[train] * weight, rcond=None)[0]
+    estimates = {
+        "chars/4": dataset.matrix(["runes"], test)[:, 0] / 4,
+        "basic counts": X[test] @ solved,
+        "n-gram table": dataset.matrix([f"ngram_{TARGET}"], test)[:, 0],
+    }
+    errors = {name: metrics(truth, values)["mape"] for name, values in estimates.items()}
+    return errors | dict.fromkeys(["tiktoken", "rs-bpe", "bpe-openai"], 0.0)
+
+
+def _sizes(coefs: str, counts: Mapping[str, Count]) -> dict[str, int]:
+    table = Path(str(files("token_approx.text") / "tables" / f"{TARGET}.json"))
+    named = json.loads(Path(coefs).read_bytes())["tables"].values()
+    beside = sum((Path(coefs).parent / entry["file"]).stat().st_size for entry in named)
+    sizes = {"n-gram table": table.stat().st_size, CHAMPION: Path(coefs).stat().st_size + beside}
+    if "bpe-openai" in counts:
+        vocabulary = Path(str(files("bpe_openai") / "data" / f"{TARGET}.tiktoken.gz"))
+        sizes |= dict.fromkeys(["tiktoken", "bpe-openai"], vocabulary.stat().st_size)
+    return sizes
+
+
+def main() -> None:
+    """Run the stage from the command line."""
+    run_stage("benchmark", benchmark)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Features -> tokens, bounds and decisions, with numpy alone; cutting, conversations, shipped models."""

@@ -1,0 +1,77 @@
+"""A linear model over the features of a text, before any rounding."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..text.counts import count, count_many
+from ..text.ngrams import NgramTable
+
+Floats = npt.NDArray[np.float64]
+BASIC = frozenset({"bytes", "runes", "words", "lines"})
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A linear model: tokens = intercept + sum of weight * feature, in `weights` order.
+
+    `model` is the reference model; `tables` holds the n-gram table of each feature that is a cost under one.
+    """
+
+    model: str
+    intercept: float
+    weights: Mapping[str, float]
+    tables: Mapping[str, NgramTable] = field(default_factory=dict)
+
+    def features(self, text: str | bytes) -> dict[str, float]:
+        """Return the features of a text that the model weighs: basic counts, and costs under its tables."""
+        found = {name: table.tokens(text) for name, table in self.tables.items()}
+        if self.weighs_counts:
+            found |= asdict(count(text))
+        return found
+
+    @property
+    def weighs_counts(self) -> bool:
+        """Whether any of the basic counts is a feature of the model."""
+        return not BASIC.isdisjoint(self.weights)
+
+    def linear_sum(self, features: Mapping[str, float]) -> float:
+        """Return the estimate before rounding, in tokens, from the text's features.
+
+        Terms are added in `weights` order after the intercept, so every language gets the same bits.
+
+        Raises:
+            InputError: a feature is missing, as one does that no text gives.
+        """
+        total = self.intercept
+        for name, weight in self.weights.items():
+            total += weight * _known(features, name)
+        return total
+
+    def linear_sums(self, features: Mapping[str, Floats]) -> Floats:
+        """Return `linear_sum` of each text, to the same bits; a feature's values are of shape (texts,)."""
+        total: Floats = np.asarray(self.intercept)
+        for name, weight in self.weights.items():
+            total = total + weight * _known(features, name)
+        return total
+
+    def features_many(
+        self, data: Sequence[bytes], counts: Mapping[str, Floats] | None = None
+    ) -> dict[str, Floats]:
+        """Return `features` of each text, (texts,) by name, given the basic counts if known."""
+        found: dict[str, Floats] = {}
+        if self.weighs_counts:
+            found |= counts or count_many(data)
+        for name, table in self.tables.items():
+            found[name] = table.score_many(data).astype(np.float64) * table.unit
+        return found
+
+
+def _known(features: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401 - a number, or an array of them
+    if name not in features:
+        raise InputError(f"feature {name!r} cannot be computed from a text: give its value yourself")
+    return features[name]

@@ -1,0 +1,1 @@
+"""A search by Optuna that workers on several machines share."""

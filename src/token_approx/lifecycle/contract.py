@@ -1,0 +1,38 @@
+"""The contract of model_coefs.json: its name, schema and encoding, apart from the fitting that fills it."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from token_approx.estimator.coefs_file import COEFS
+from token_approx.files import write_whole
+from token_approx.text.features import NGRAM, TABLES
+
+__all__ = ["COEFS", "SCHEMA_FILE", "SCHEMA_VERSION", "schema_text", "sha256", "tables_of", "write_json"]
+
+SCHEMA_VERSION = 2
+SCHEMA_FILE = "model_coefs.schema.json"
+
+
+def tables_of(features: Iterable[str]) -> dict[str, Path]:
+    """Return the files of the shipped n-gram tables that some features are costs under."""
+    tables = files("token_approx.text") / "tables"
+    shipped = {NGRAM + table: Path(str(tables / f"{table}.json")) for table in TABLES}
+    return {name: shipped[name] for name in features if name in shipped}
+
+
+def schema_text() -> str:
+    """Return the JSON schema of model_coefs.json."""
+    return (files("token_approx.lifecycle") / SCHEMA_FILE).read_text(encoding="utf-8")
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON whole; numbers are shortest round-trip decimals."""
+    write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""Documents -> samples: reading, cleaning and splitting the texts to be labelled."""

@@ -1,0 +1,1 @@
+"""Champion -> tables, figures, model card and report page."""

@@ -1,0 +1,92 @@
+"""The model card: what a registered version is for, how far to trust it, and how to mend it, in Markdown."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from token_approx.fitting.comparison import Comparison
+from token_approx.reporting.facts import Table, error_tables, known_gaps
+from token_approx.reporting.report import Report
+
+RECALIBRATE = (
+    "Label some thirty texts of your own (`mlflow run . -e prepare`, `-e label`), then fit on them:"
+    " `mlflow run . -P dataset=custom -P records=labelled.jsonl`. `-e evaluate` measures this version on any"
+    " records first."
+)
+# What would begin a link, code, emphasis or HTML; names have underscores inside words alone.
+MARKUP = re.compile(r"[\\`*\[\]<>#]")
+FENCE = "```"
+
+
+def model_card(compared: Comparison, reported: Report, coefs: Mapping[str, Any]) -> str:
+    """Return the card of a comparison's champion; every figure is from the comparison and its report."""
+    gaps = [f"- {_plain(gap)}" for gap in known_gaps(compared, reported.tables, coefs)]
+    parts = [
+        _head(compared, coefs),
+        ["## Error", "", *_error(compared)],
+        *(_table(table) for table in error_tables(reported.tables)),
+        ["## Known gaps", "", *gaps],
+        ["## Recalibrate", "", RECALIBRATE],
+    ]
+    return "\n".join(line for part in parts for line in [*part, ""]).rstrip() + "\n"
+
+
+def _head(compared: Comparison, coefs: Mapping[str, Any]) -> list[str]:
+    sources = len(set(compared.dataset.sources[compared.train]))
+    features = " + ".join(f"{coefs[f'w_{name}']:.6g} · {_plain(name)}" for name in coefs["feature_set"])
+    records = (
+        f"{len(compared.train)} training records of {sources} sources ({_sizes(compared)} tokens each),"
+        f" {len(compared.test)} test records"
+    )
+    counts_of = _plain_code(coefs["counts_of"])
+    return [
+        f"# Input tokens of {_plain(coefs['model'])}",
+        "",
+        f"Estimates how many input tokens `{_plain_code(coefs['model'])}` counts for a text, locally.",
+        "",
+        f"- **Estimate:** {coefs['w0']:.6g} + {features} ({coefs['estimator']})",
+        f"- **Domain:** counts of `{counts_of}`, for texts like the training records (`in_domain`)",
+        f"- **Data:** {_plain(compared.dataset.name)}, {records}",
+        "- **In:** strings, as a list, a Series or a column `text`",
+        "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`; null where no text is",
+    ]
+
+
+def _sizes(compared: Comparison) -> str:
+    tokens = compared.dataset.tokens[compared.train]
+    return f"{tokens.min():.0f} to {tokens.max():.0f}"
+
+
+def _error(compared: Comparison) -> Iterator[str]:
+    test, intervals = compared.champion.test, compared.test_intervals
+    low, high = intervals["mae"]
+    yield (
+        f"On the test records: MAE {test['mae']:.1f} tokens (95 % interval {low:.1f} to {high:.1f}), MAPE"
+        f" {test['mape']:.2f} % ({intervals['mape'][0]:.2f} to {intervals['mape'][1]:.2f}), p95"
+        f" {test['p95_abs_error']:.1f}, bias {test['bias']:+.1f}."
+    )
+    unseen = compared.champion.unseen_source
+    if unseen:
+        yield f"On sources left out of the fit: MAE {unseen['mae']:.1f} tokens, MAPE {unseen['mape']:.2f} %."
+
+
+def _table(table: Table) -> list[str]:
+    # MLflow draws Markdown's tables without any space between the columns: a block keeps what stands here.
+    rows = [[_plain_code(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(
+            cell.ljust(width) if place < table.labels else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return [f"## {table.title}", "", table.note, "", FENCE, *(line.rstrip() for line in lines), FENCE]
+
+
+def _plain_code(text: str) -> str:
+    return " ".join(text.split()).replace("`", "'")
+
+
+def _plain(text: str) -> str:
+    return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

@@ -1,0 +1,91 @@
+"""What a run reports of its comparison: tables, and figures drawn from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from token_approx.fitting import comparison as results
+from token_approx.fitting.bounds import Bound, lower_bounds, upper_bounds
+from token_approx.fitting.comparison import Comparison
+from token_approx.fitting.cross_validation import Settings
+from token_approx.reporting import diagnostics
+from token_approx.reporting.breakdown import breakdown, by_size, category_figure
+from token_approx.reporting.coverage import calibration, coverage_figure, coverage_table, levels_of
+from token_approx.reporting.diagnostic_figures import diagnostic_figures
+from token_approx.reporting.figures import figures
+from token_approx.reporting.guard import guard_figure, guard_table
+
+# A table with a row per record is for reading; beyond this nobody does.
+MOST_ROWS = 3000
+
+
+@dataclass(frozen=True)
+class Report:
+    """Tables by name (those with rows), figures by name, and the champion's bounds."""
+
+    tables: dict[str, pd.DataFrame]
+    figures: dict[str, Figure]
+    upper: list[Bound]
+    lower: list[Bound]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return coverage and excess on the test records by level, and the guard's figures at its level."""
+        coverage = self.tables["coverage"]
+        # The last calibration measured on the test records is the one that is exported.
+        own = coverage[coverage["measured_on"] == "test records"].groupby("level", sort=True).last()
+        values: dict[str, Any] = {}
+        for level in own.index:
+            percent = f"{100 * float(level):g}"
+            values[f"test/coverage_{percent}"] = own.loc[level, "coverage"]
+            values[f"test/excess_{percent}"] = own.loc[level, "excess"]
+        guard = self.tables["guard"]
+        for name in ("avoided", "wrong"):
+            for value in guard.loc[guard["chosen"], f"test_{name}"]:
+                values[f"test/guard_{name}"] = value
+        return {name: float(value) for name, value in values.items()}
+
+
+def report(
+    compared: Comparison, settings: Settings, levels: Sequence[float] | None, calibrated_on: str
+) -> Report:
+    """Return everything to report of a comparison.
+
+    Raises:
+        InputError: a level was asked for that the training records do not support.
+    """
+    asked = levels_of(compared, levels)
+    pair = calibration(compared, calibrated_on)
+    upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
+    tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
+    name = compared.champion.candidate.name
+    tables = {
+        "candidates": results.candidates_table(compared),
+        "test_metrics": results.metrics_table(compared),
+        "learning_curve": compared.champion.curve,
+        "coefficients": results.coefficients_table(compared),
+        "unseen_sources": results.unseen_table(compared),
+        "passed_over": results.passed_over_table(compared),
+        "errors_by_size": by_size(tokens, estimates),
+        "coverage": coverage_table(compared, asked, settings),
+        "guard": guard_table(pair, (tokens, estimates), settings.seed),
+    }
+    drawn = figures(compared)
+    drawn["coverage"] = coverage_figure(tables["coverage"], name)
+    drawn["guard"] = guard_figure(tables["guard"], name)
+    diagnosed = diagnostics.tables(compared, settings)
+    drawn |= diagnostic_figures(compared, diagnosed)
+    tables |= {name: table for name, table in diagnosed.items() if len(table) <= MOST_ROWS}
+    labels = compared.dataset.categories[compared.test]
+    if labels.any():
+        tables["errors_by_category"] = breakdown("category", labels, tokens, estimates)
+        drawn["errors_by_category"] = category_figure(tables["errors_by_category"], name)
+    return Report(
+        tables={key: table for key, table in tables.items() if len(table)},
+        figures=drawn,
+        upper=upper,
+        lower=lower,
+    )

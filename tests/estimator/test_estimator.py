@@ -1,0 +1,225 @@
+"""The estimator evaluates model_coefs.json as the contract says, and says when it should not be trusted."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import astuple, replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mlflow.tracking import MlflowClient
+
+import token_approx
+from tests.conftest import ROOT
+from token_approx.errors import InputError
+from token_approx.estimator.bounds import Line, bound, bounds
+from token_approx.estimator.estimator import BASIC, Estimator
+from token_approx.estimator.shipped import DEFAULTS, default_names
+from token_approx.fitting.bounds import Bound, evaluate_bounds
+from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.text.features import features, shipped_table
+
+COEFS: dict[str, Any] = {
+    "model": "m",
+    "feature_set": ["bytes", "ngram_o200k_base"],
+    "w0": 3.0,
+    "w_bytes": 0.01,
+    "w_ngram_o200k_base": 1.02,
+    "upper_bound": [
+        {"confidence": 0.95, "factor": 1.0, "offset": 0.4, "from": 0, "to": 1},
+        {"confidence": 0.95, "factor": 1.4, "offset": 0, "from": 1, "to": 20},
+        {"confidence": 0.95, "factor": 1.1, "offset": 0, "from": 20, "to": None},
+    ],
+    "lower_bound": [{"confidence": 0.95, "factor": 0.9, "offset": 0, "from": 0, "to": None}],
+    "domain": {"bytes": [50, 1000], "bytes/words": [4, 8]},
+}
+TEXT = "The boats were coming in, one after the other. " * 3
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Write an export with its table beside it."""
+    digest = shipped_table("o200k_base").save(tmp_path / "o200k_base.json")
+    content = COEFS | {"tables": {"ngram_o200k_base": {"file": "o200k_base.json", "sha256": digest}}}
+    (tmp_path / "model_coefs.json").write_text(json.dumps(content))
+    return tmp_path / "model_coefs.json"
+
+
+def test_estimate_and_bounds(path: Path) -> None:
+    """Terms are added in order; bounds take the size class of the unrounded estimate, and round outwards."""
+    estimator = Estimator.load(path)
+    found = features(TEXT)
+    total = 3.0 + 0.01 * found["bytes"] + 1.02 * found["ngram_o200k_base"]
+    assert estimator.linear_sum(estimator.features(TEXT)) == total
+    assert estimator.estimate(TEXT) == estimator.estimate(TEXT.encode()) == math.floor(total + 0.5)
+    assert estimator.upper_bound(TEXT) == math.ceil(total * 1.1)
+    assert estimator.lower_bound(TEXT) == math.floor(total * 0.9)
+    assert estimator.upper_bound("") == math.ceil(3 * 1.4)
+
+
+def test_bounds_are_what_was_calibrated() -> None:
+    """The estimator's bound is the calibration's own evaluation, in every size class and below zero."""
+    lines = [
+        Bound(0.95, 1.0, 0.4, 0.0, 1.0),
+        Bound(0.95, 1.4, 0.0, 1.0, 20.0),
+        Bound(0.95, 1.1, 0.0, 20.0, math.inf),
+    ]
+    estimates = np.array([-3.0, 0.0, 0.99, 1.0, 19.99, 20.0, 5000.0])
+    expected = evaluate_bounds(lines, estimates)
+    ours = [Line(*astuple(line)) for line in lines]
+    assert [bound(ours, value, 0.95) for value in estimates] == expected.tolist()
+    assert bounds(ours[::-1], estimates, 0.95).tolist() == expected.tolist()
+
+
+@given(st.lists(st.text(st.characters(codec=None, exclude_categories=())) | st.binary(), max_size=20))
+def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
+    """Estimates, bounds and domain of many texts are those of each text, to the last bit."""
+    estimator = replace(
+        Estimator.load(ROOT / "output/corpus-o200k_base/model_coefs.json"),
+        domain={"bytes": (5, 60), "bytes/words": (2, 9)},
+    )
+    found = estimator.describe_many(texts)
+    assert found.input_tokens.tolist() == [estimator.estimate(text) for text in texts]
+    assert found.upper_bound.tolist() == [estimator.upper_bound(text) for text in texts]
+    assert found.in_domain.tolist() == [not estimator.out_of_domain(text) for text in texts]
+    assert estimator.estimate_many(texts).tolist() == found.input_tokens.tolist()
+    sums = estimator.linear_sums(
+        {"ngram_o200k_base": np.array([1.1, 2.3]), **dict.fromkeys(BASIC, np.array([3.0, 7.0]))}
+    )
+    assert sums.tolist() == [
+        estimator.linear_sum({"ngram_o200k_base": x, **dict.fromkeys(BASIC, n)})
+        for x, n in ((1.1, 3), (2.3, 7))
+    ]
+
+
+def test_a_folder_is_its_model_coefs(path: Path) -> None:
+    """A folder stands for the model_coefs.json in it, and a file may lack `counts_of`."""
+    assert Estimator.load(path.parent).estimate(TEXT) == Estimator.load(str(path)).estimate(TEXT)
+    assert Estimator.load(path).counts_of is None
+    with pytest.raises(InputError, match=r"nowhere/?: cannot be read .* give a model_coefs.json"):
+        Estimator.load(path.parent / "nowhere")
+
+
+def test_defaults_are_the_committed_champions(tmp_path: Path) -> None:
+    """The shipped estimators are output/'s, to the byte; if this fails: python .ci/ship_defaults.py."""
+    subprocess.run([sys.executable, ROOT / ".ci/ship_defaults.py", tmp_path], check=True)
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {path.name: path.read_bytes() for path in DEFAULTS.iterdir()} == expected
+    assert default_names() == ["cl100k_base", "claude-3-7-sonnet-latest", "claude_2", "o200k_base"]
+    for name in default_names():
+        coefs = "output" if name.startswith("claude-") else f"output/corpus-{name}"
+        shipped, committed = Estimator.default(name), Estimator.load(ROOT / coefs)
+        assert shipped.model == name
+        assert shipped.upper_bound(TEXT) == committed.upper_bound(TEXT)
+        assert shipped.out_of_domain(TEXT) == committed.out_of_domain(TEXT)
+
+
+def test_an_unknown_default_names_the_known() -> None:
+    """Its one line lists what there is."""
+    with pytest.raises(InputError) as refused:
+        Estimator.default("gpt-9")
+    assert str(refused.value) == (
+        "'gpt-9': no such default: there are cl100k_base, claude-3-7-sonnet-latest, claude_2, o200k_base"
+    )
+
+
+def test_a_registered_version_is_loaded_by_its_uri() -> None:
+    """By version, by alias and by run, from a real registry; what is not there is told on one line."""
+    coefs = json.loads((DEFAULTS / "o200k_base.json").read_text())
+    mlflow.set_experiment("token-approx")
+    with mlflow.start_run() as run:
+        logged = log_text_model(coefs, "A card.")
+    name = registered_name("o200k_base")
+    version = create_version(MlflowClient(), name, logged, run, "A card.", {})
+    MlflowClient().set_registered_model_alias(name, "champion", version)
+    for uri in (f"models:/{name}/{version}", f"models:/{name}@champion", f"runs:/{run.info.run_id}/model"):
+        assert Estimator.load(uri).upper_bound(TEXT) == Estimator.default("o200k_base").upper_bound(TEXT)
+    with pytest.raises(InputError, match=r"models:/nobody@champion: cannot be downloaded") as refused:
+        Estimator.load("models:/nobody@champion")
+    assert "\n" not in str(refused.value)
+
+
+def run_python(code: str) -> str:
+    """Return what a fresh Python prints."""
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
+
+
+def test_without_mlflow_a_uri_is_refused() -> None:
+    """Where MLflow is not installed, its absence is what is told, and all else works."""
+    code = """
+import sys
+sys.modules["mlflow"] = None
+from token_approx import Estimator
+print(Estimator.default("o200k_base").estimate("Hello!"))
+try:
+    Estimator.load("models:/a/1")
+except ValueError as error:
+    print(error)
+"""
+    assert (
+        run_python(code) == "3\nmodels:/a/1: mlflow is not installed: pip install token-approx, all of it\n"
+    )
+
+
+def test_importing_it_is_cheap() -> None:
+    """The version needs no numpy, and the estimator nothing but numpy."""
+    code = """
+import sys
+import token_approx
+print(token_approx.__version__ != "", "numpy" in sys.modules)
+token_approx.Estimator.default("o200k_base").estimate("Hello!")
+foreign = {name.split(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+print(sorted(name for name in foreign if not name.startswith(("_", "sitecustomize"))))
+"""
+    assert run_python(code) == "True False\n['numpy', 'token_approx']\n"
+    with pytest.raises(AttributeError, match="no attribute 'Estimater'"):
+        token_approx.Estimater  # noqa: B018
+
+
+def test_decide(path: Path) -> None:
+    """Above the upper bound it fits, below the lower it exceeds, between the two the provider is asked."""
+    estimator = Estimator.load(path)
+    upper, lower = estimator.upper_bound(TEXT), estimator.lower_bound(TEXT)
+    assert [estimator.decide(TEXT, limit) for limit in (upper, upper - 1, lower, lower - 1)] == [
+        "fits", "ask", "ask", "exceeds",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=r"no bound of confidence 0.5: the model has 0.95"):
+        estimator.upper_bound(TEXT, 0.5)
+
+
+def test_domain(path: Path) -> None:
+    """What is unlike the training records is told with its reason; a tenth outside is still inside."""
+    estimator = Estimator.load(path)
+    assert estimator.out_of_domain(TEXT) == ""
+    assert "bytes is 0" in estimator.out_of_domain("")
+    assert "bytes is 9447, in training it was 50 to 1000" in estimator.out_of_domain(TEXT * 67)
+    assert "bytes/words is" in estimator.out_of_domain("x" * 200)
+    assert estimator.out_of_domain("word " * 215) == "", "1,075 bytes, a tenth more than 1,000 at most"
+
+
+def test_another_table_is_refused(path: Path) -> None:
+    """A table that is not the one the model was fitted with is refused, and so is one that is gone."""
+    shipped_table("cl100k_base").save(path.parent / "o200k_base.json")
+    with pytest.raises(InputError, match="is not the table"):
+        Estimator.load(path)
+    (path.parent / "o200k_base.json").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        Estimator.load(path)
+
+
+def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:
+    """A model on a feature of the user's own estimates from values, and says so when given a text."""
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"model": "m", "feature_set": ["emoji"], "w0": 1.0, "w_emoji": 2.0}))
+    estimator = Estimator.load(path)
+    assert estimator.linear_sum({"emoji": 3}) == 7
+    with pytest.raises(InputError, match="'emoji' cannot be computed from a text"):
+        estimator.estimate("x")
