@@ -1,5 +1,6 @@
 """Feature sets: which features a candidate is fitted on, as functions of what the records hold."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, combinations
 
@@ -53,3 +54,9 @@ def expand(leaves: Mapping[str, FeatureSets], held: Sequence[str]) -> dict[str, 
 def subset_name(features: Iterable[str]) -> str:
     """Return the name of a subset of the features: its members joined, or the set's own name."""
     return SUBSET_NAMES.get(tuple(features), "_".join(features))
+
+
+def matching(held: Sequence[str], patterns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return one feature set, the features that the records hold whose whole name matches a pattern."""
+    found = tuple(name for name in held if any(re.fullmatch(pattern, name) for pattern in patterns))
+    return [found] if found else []

@@ -135,6 +135,9 @@ class Collector:
 
     def features(self) -> RequestFeatures:
         """Return what was gathered."""
+        if self.counts.get("tools"):
+            self.counts["tools_on"] = 1
+            self.counts["tools_with_system"] = float(self.counts.get("systems", 0) > 0)
         listed = self._skipped[:MOST_LISTED]
         more = len(self._skipped) - len(listed)
         return RequestFeatures(

@@ -10,6 +10,7 @@ TEXT_KINDS = {
     "assistant": "messages",
     "thinking": "messages",
     "tool_schema": "tools",
+    "tool_words": "tools",
     "tool_signature": "tools",
     "tool_name": "tools",
     "tool_description": "tools",
@@ -31,6 +32,7 @@ COUNTS = {
     "thinking_on": "framing",
     "thinking_adaptive": "framing",
     "tools_on": "tools",
+    "tools_with_system": "tools",
     "tools": "tools",
     "tool_descriptions": "tools",
     "tool_properties": "tools",
@@ -92,7 +94,7 @@ class RequestFeatures:
             return "images"
         if self.counts.get("documents"):
             return "documents"
-        if any(self.counts.get(name) for name in ("tools", "tools_on", "tool_calls", "tool_results")):
+        if any(self.counts.get(name) for name in ("tools", "tool_calls", "tool_results")):
             return "tools"
         plain = {"requests", "systems", "user_messages", "assistant_messages", "text_blocks"}
         return "plain" if plain.issuperset(self.counts) else "options"

@@ -102,6 +102,10 @@ def _part(part: Json, kind: str, place: str, into: Collector) -> None:
                     here,
                     "how the provider's own tool counts is not known, its text is counted",
                 )
+            case "thoughtSignature" if isinstance(value, str | bytes):
+                # It stands for thinking that the model gets back; its length is all that is known of it.
+                into.add("hidden_reasoning")
+                into.add("hidden_reasoning_bytes", len(value))
             case _ if name not in GEMINI_OF_NO_PART and value is not None:
                 into.leftovers(kind, {name: value}, (), place)
 

@@ -24,6 +24,7 @@ def collect_tool(
         into.skip(place, "its schema is no JSON object, its text is counted")
         return
     into.signatures.append((name, description, schema))
+    into.text("tool_words", "\n".join(_words(schema or {})))
     for found in schemas(schema or {}):
         properties = found.get("properties")
         if isinstance(properties, Mapping):
@@ -47,6 +48,20 @@ def collect_call(into: Collector, name: Json, arguments: Json, place: str) -> No
         into.text("tool_call", arguments)
     elif arguments is not None:
         into.text("tool_call", compact_json(arguments))
+
+
+def _words(schema: Mapping[str, Json]) -> Iterator[str]:
+    """Yield what a schema says in words: its properties' names, descriptions and allowed values."""
+    for found in schemas(schema):
+        for value in (found.get("title"), found.get("description"), *_listed(found.get("enum"))):
+            if isinstance(value, str):
+                yield value
+        properties = found.get("properties")
+        yield from properties if isinstance(properties, Mapping) else ()
+
+
+def _listed(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def schemas(schema: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
