@@ -2,7 +2,9 @@
 
 Sources, as of November 2026: Anthropic, "Vision" (patches of 28 px); OpenAI, "Images and vision: calculating
 costs" (tiles of 512 px, or patches of 32 px times a factor); Google, "Understand and count tokens" (258 tokens
-per tile of 768 px). Checked against recorded requests; the rule that differed from them says so.
+per tile of 768 px). All were checked against recorded requests, and where those differ they are followed: the
+factors of small GPT-5 models; one tile more on Gemini 2.0, one in all on 2.5, and 3's most of 1,120 tokens
+laid out in the image's own proportions.
 """
 
 import math
@@ -55,7 +57,8 @@ PATCHES = {
     "gpt-5-5": _Patches(1.2, 2500, 2048),
     "gpt-5-6": _Patches(1.2, 2500, 2048),
 }
-GEMINI_3_DEFAULT = 1120
+# Gemini: tokens of a tile or small image, what is small in pixels, and the most tokens of an image on 3.
+GEMINI_TOKENS, SMALL_FOR_GEMINI, GEMINI_3_MOST = 258, 384, 1120
 _NEW_CLAUDE = re.compile(r"claude-(opus-4-[7-9]|(opus|sonnet|haiku|fable|mythos)-([5-9]|\d\d))")
 
 
@@ -124,11 +127,14 @@ def _most_patches(size: ImageSize, rule: _Patches) -> int:
 
 def _gemini_tokens(key: str, size: ImageSize) -> float:
     if re.match(r"gemini-(3|flash$|flash-lite$|pro$)", key):
-        return GEMINI_3_DEFAULT
-    if max(size) <= 384:  # noqa: PLR2004 - the page's figure
-        return 258
+        ratio = size.width / size.height
+        across, down = math.sqrt(GEMINI_3_MOST * ratio), math.sqrt(GEMINI_3_MOST / ratio)
+        return max(1, math.floor(across)) * max(1, math.floor(down))
+    if max(size) <= SMALL_FOR_GEMINI or not re.match(r"gemini-(1|2-0)", key):
+        return GEMINI_TOKENS
     side = max(256, min(GEMINI_TILE, min(size) // 1.5))
-    return 258 * _patches(size.width, size.height, int(side))
+    # The whole image is shown besides its tiles.
+    return GEMINI_TOKENS * (_patches(size.width, size.height, int(side)) + 1)
 
 
 def _longest_prefix(names: object, key: str) -> str | None:
