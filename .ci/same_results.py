@@ -2,8 +2,7 @@
 
 Iterative fits differ in their last digits from processor to processor, and figures with them; on the handful
 of records where a learning curve starts, robust fits have many solutions, 4 % apart. What says where a result
-comes from (`provenance`) is left out, and so are the figures that a page holds. The numbers that a page shows
-are rounded: they may differ by one in the last place.
+comes from (`provenance`) is left out.
 
 Usage: python same_results.py FOLDER (a checkout in which the main job has run)
 """
@@ -22,14 +21,6 @@ TOLERANCE = 1e-3
 OWN_TOLERANCE = {"output/tables/learning_curves.csv": 0.1}
 NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
 LONE_NUMBER = 3
-# What a page holds of figures and provenance.
-LEFT_OUT = re.compile(r'base64,[^"]*|<footer id="provenance">.*?</footer>', re.DOTALL)
-
-
-class Shown(str):
-    """The text of a page."""
-
-    __slots__ = ()
 
 
 def differences(name: str, old: object, new: object, tolerance: float) -> Iterator[str]:
@@ -40,37 +31,22 @@ def differences(name: str, old: object, new: object, tolerance: float) -> Iterat
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for place, pair in enumerate(zip(old, new, strict=True)):
             yield from differences(f"{name}[{place}]", *pair, tolerance)
-    elif isinstance(old, Shown) and isinstance(new, Shown):
-        lines, others = (LEFT_OUT.sub("", page).splitlines() for page in (old, new))
-        if len(lines) != len(others):
-            yield f"{name}: {len(lines)} lines were committed, now {len(others)}"
-        for line, other in zip(lines, others, strict=False):
-            if not _alike(line, other, tolerance, shown=True):
-                yield f"{name}: {line!r} was committed, now {other!r}"
     elif not _alike(old, new, tolerance):
         yield f"{name}: {old!r} was committed, now {new!r}"
 
 
-def _alike(old: object, new: object, tolerance: float, *, shown: bool = False) -> bool:
+def _alike(old: object, new: object, tolerance: float) -> bool:
     # Split at its numbers, a text is "text, number, text, …"; in a sentence they are rounded to whole ones.
     parts, others = (NUMBER.split(str(value)) for value in (old, new))
     rounded = 1.0 if len(parts) > LONE_NUMBER else tolerance
     return len(parts) == len(others) and all(
-        math.isclose(float(a), float(b), rel_tol=tolerance, abs_tol=_last_place(a) if shown else rounded)
-        if place % 2
-        else a == b
+        math.isclose(float(a), float(b), rel_tol=tolerance, abs_tol=rounded) if place % 2 else a == b
         for place, (a, b) in enumerate(zip(parts, others, strict=True))
     )
 
 
-def _last_place(number: str) -> float:
-    return 1.001 * 10.0 ** -len(number.partition(".")[2])
-
-
 def read(name: str, data: bytes) -> object:
     """Return the content of a file by its ending."""
-    if name.endswith(".html"):
-        return Shown(data.decode())
     if name.endswith(".csv"):
         return list(csv.reader(io.StringIO(data.decode())))
     return json.loads(data) if name.endswith(".json") else data

@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.shipped import TABLES
 from token_approx.lifecycle.contract import sha256
 from token_approx.lifecycle.golden import FILE, golden_vectors, write_golden_vectors
 from token_approx.lifecycle.golden_texts import GoldenText, golden_texts
@@ -89,14 +90,14 @@ def readme_commands() -> list[str]:
 def built(readme_commands: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the README's builds in it; where a compiler is missing, CI fails, others skip."""
     folder = tmp_path_factory.mktemp("examples")
-    for name in ("examples", "output", "README.md"):
+    for name in ("examples", "output", "src", "README.md"):
         (folder / name).symlink_to(ROOT / name)
     missing = [tool for tool in TOOLS.values() if not shutil.which(tool)]
     if missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"not installed: {', '.join(missing)}")
     environment = os.environ | {"GOPROXY": "off", "GOTOOLCHAIN": "local"}
     for command in readme_commands:
-        if command.startswith(("mkdir", "go build", "gcc")):
+        if command.startswith(("mkdir", "cp", "go build", "gcc")):
             subprocess.run([BASH, "-c", command], cwd=folder, env=environment, check=True)
     return folder
 
@@ -127,7 +128,7 @@ def test_the_readme_s_commands(readme_commands: list[str], built: Path) -> None:
     vectors = len(json.loads((ROOT / "output" / FILE).read_bytes())["vectors"])
     estimator, text = Estimator.load(ROOT / "output/model_coefs.json"), (ROOT / "README.md").read_bytes()
     said = f"{estimator.estimate(text)} {estimator.upper_bound(text)}"
-    runs = [command for command in readme_commands if "model_coefs.json" in command]
+    runs = [command for command in readme_commands if "build/model/model_coefs.json" in command]
     assert len(runs) == 6
     for command in runs:
         printed = subprocess.run([BASH, "-c", command], cwd=built, capture_output=True, text=True, check=True)
@@ -136,9 +137,12 @@ def test_the_readme_s_commands(readme_commands: list[str], built: Path) -> None:
 
 @pytest.mark.parametrize("coefs", EXPORTS, ids=lambda path: path.parent.name)
 @pytest.mark.parametrize("language", PROGRAMS)
-def test_every_committed_export(language: str, coefs: Path, built: Path) -> None:
-    """Each committed export's vectors agree in each language."""
-    done = run(language, built, coefs, coefs.with_name(FILE))
+def test_every_committed_export(language: str, coefs: Path, built: Path, tmp_path: Path) -> None:
+    """Each committed export's vectors agree in each language, with the shipped tables that it names."""
+    named = json.loads(coefs.read_bytes())["tables"].values()
+    for path in (coefs, *(TABLES / entry["file"] for entry in named)):
+        shutil.copy(path, tmp_path)
+    done = run(language, built, tmp_path / coefs.name, coefs.with_name(FILE))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) == len(golden_texts())
 

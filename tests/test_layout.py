@@ -1,12 +1,15 @@
 """The layout keeps the design's promises: imports go one way, environments agree, configurations compose."""
 
 import ast
+import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -16,6 +19,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from tests.conftest import ROOT
+from token_approx.estimator.shipped import TABLES
+from token_approx.exit_codes import MISSING_EXTRA
 from token_approx.lifecycle.registry import carried, package_estimator
 
 # What each may import are those before it; preparing, labelling and pretraining stand side by side.
@@ -113,10 +118,12 @@ def is_module(name: str) -> bool:
 def test_the_copy_estimates_by_itself(tmp_path: Path) -> None:
     """Without the package, and under another name, the carried modules do all that the estimator does."""
     package = package_estimator(tmp_path).name
+    for path in (ROOT / "output/corpus-o200k_base/model_coefs.json", TABLES / "o200k_base.json"):
+        shutil.copy(path, tmp_path)
     code = f"""
 import sys
 from {package} import Estimator
-model = Estimator.load({str(ROOT / "output/corpus-o200k_base/model_coefs.json")!r})
+model = Estimator.load({str(tmp_path / "model_coefs.json")!r})
 assert model.describe_many(["abc"]).upper_bound.tolist() == [model.upper_bound("abc")]
 assert "".join(model.split("some words " * 90, 20)) == "some words " * 90
 context = model.with_context()
@@ -134,17 +141,101 @@ print([name for name in foreign if name in sys.modules])
     assert done.stdout == "[]\n"
 
 
-def test_conda_yaml_is_in_step_with_pyproject() -> None:
-    """The environment that `mlflow run .` builds has what the package and each of its counters need."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    conda = yaml.safe_load((ROOT / "conda.yaml").read_text())["dependencies"]
-    (pip,) = (entry["pip"] for entry in conda if isinstance(entry, dict))
-    extras = project["optional-dependencies"]
-    needed = {package for name, packages in extras.items() if name != "test" for package in packages}
-    assert sorted(pip) == sorted({*project["dependencies"], *needed})
-    minimum = re.search(r"3\.\d+", project["requires-python"])
-    assert minimum
-    assert f"python={minimum.group()}" in conda
+@pytest.fixture(scope="module")
+def lock() -> ModuleType:
+    """Return .ci/lock.py as a module."""
+    spec = importlib.util.spec_from_file_location("lock", ROOT / ".ci/lock.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_conda_yaml_is_what_the_lock_says(lock: ModuleType) -> None:
+    """The environment that `mlflow run .` builds comes from the lock; if this fails: .ci/lock.py --conda."""
+    text = (ROOT / "conda.yaml").read_text()
+    assert text == lock.conda_yaml(lock.project(), lock.LOCK.read_text())
+    entries = yaml.safe_load(text)["dependencies"]
+    assert f"python={lock.least_python(lock.project())}" in entries
+    (pip,) = (entry["pip"] for entry in entries if isinstance(entry, dict))
+    names = {lock.name_of(entry) for entry in pip}
+    assert {"mlflow", "numpy", "pyspark", "anthropic", "click"} <= names, "direct ones, and what they need"
+    assert not names & {"pytest", "ruff", "mypy", "hypothesis"}, "the tests' own"
+
+
+def test_the_ranges_start_where_they_were_tested(lock: ModuleType) -> None:
+    """The lock is within every range, and an extra's range starts at it: no test runs with less.
+
+    What a plain installation needs may be older; `.ci/run` tests it with the lowest of those versions too.
+    """
+    pins = [found for line in lock.LOCK.read_text().splitlines() if (found := lock.PIN.fullmatch(line))]
+    locked = {pin["name"]: pin["rest"].partition(" ;")[0] for pin in pins}
+    content = lock.project()
+    plain, extras = content["dependencies"], content["optional-dependencies"].values()
+    for requirement in {*plain, *(entry for extra in extras for entry in extra)}:
+        found = re.fullmatch(r"(?P<name>[^\[>]+)(\[.*\])?>=(?P<least>[^,]+)(,<(?P<below>.+))?", requirement)
+        if requirement.startswith("token-approx["):
+            continue
+        assert found, requirement
+        version = locked[lock.name_of(requirement)]
+        if requirement in plain:
+            assert parts(found["least"]) <= parts(version), requirement
+        else:
+            assert found["least"] == version, requirement
+        assert found["below"] is None or parts(version) < parts(found["below"]), requirement
+
+
+def parts(version: str) -> list[int]:
+    """Return the numbers of a version."""
+    return [int(number) for number in version.split(".")]
+
+
+def test_the_lock_names_no_address() -> None:
+    """Neither the lock nor conda.yaml says where packages are downloaded from."""
+    for name in ("requirements.lock", "conda.yaml"):
+        assert "://" not in (ROOT / name).read_text(), name
+
+
+def test_figures_in_git_are_those_that_documents_show() -> None:
+    """A figure is kept in git if the README or a page of docs/ shows it; nor is anything there unnamed."""
+    kept = subprocess.run(
+        ["git", "ls-files", "output"],  # noqa: S607 - git as the shell finds it
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {
+        (page.parent / link).resolve().relative_to(ROOT).as_posix()
+        for page in pages
+        for link in re.findall(r"!\[[^]]*\]\(([^):]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert {name for name in kept if name.endswith(".png")} == {
+        name for name in shown if name.startswith("output/")
+    }
+    others = {"model_coefs.json", "golden_vectors.json"}
+    assert {Path(name).name for name in kept if name.endswith(".json")} <= others | {"install.json"}
+    assert not [name for name in kept if name.endswith(".html")]
+
+
+@pytest.mark.parametrize("stage", ["train", "prepare", "label", "evaluate", "score", "pretrain"])
+def test_a_stage_without_its_extra_says_so(stage: str, tmp_path: Path) -> None:
+    """Where the libraries are not installed, a stage ends in one line that names one and the extra."""
+    # -S: without site-packages.
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", f"token_approx.stages.{stage}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+    )
+    extra = "score" if stage == "score" else "train"
+    mend = f"pip install 'token-approx[{extra}]'"
+    assert done.stderr == f"error: the stage {stage} needs hydra-core: {mend}\n"
+    assert (done.returncode, done.stdout) == (MISSING_EXTRA, "")
 
 
 @pytest.mark.parametrize(
@@ -216,6 +307,8 @@ def test_every_counter_with_a_library_is_an_extra() -> None:
     counters = {path.stem.replace("_", "-") for path in (ROOT / "conf/counter").glob("*.yaml")} - {
         "usage-log"
     }
-    assert counters == extras.keys() - {"test", "benchmark", "pretrain", "postgres", "s3", "spark"}
-    (ours,) = (entry for entry in extras["test"] if entry.startswith("token-approx["))
-    assert extras.keys() - {"test"} == set(ours.removeprefix("token-approx[").removesuffix("]").split(","))
+    others = {"test", "train", "mlflow", "score", "spark", "postgres", "s3", "benchmark", "pretrain"}
+    assert counters == extras.keys() - others
+    ours = [entry for entry in extras["test"] if entry.startswith("token-approx[")]
+    named = {name for entry in ours for name in re.split(r"[][,]", entry)[1:-1]}
+    assert extras.keys() - {"test", "mlflow"} == named, "mlflow comes with train"

@@ -1,5 +1,6 @@
 """Texts together: chat messages with their framing, a context that grows, and the bound of a sum."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -168,3 +169,18 @@ def test_the_bound_of_a_sum_holds(name: str, column: str) -> None:
         held_as_one[count] = float(np.mean(np.array(truths) <= as_one))
     assert min(held.values()) >= 0.95
     assert all(held_as_one[count] < held[count] for count in held)
+
+
+@pytest.mark.parametrize("tokens", [math.nan, math.inf, -1, "3", True])
+def test_tokens_that_are_no_number(tokens: Any) -> None:  # noqa: ANN401 - whatever a caller gives
+    """Framing and known tokens are finite numbers of at least 0, or the one documented error."""
+    context = NGRAM.with_context()
+    for step in (
+        lambda: NGRAM.messages([user("a")], framing=tokens),
+        lambda: context.append("a", framing=tokens),
+        lambda: context.exact(tokens),
+        lambda: NGRAM.with_context(tokens),
+    ):
+        with pytest.raises(InputError, match="is not a number of tokens"):
+            step()
+    assert context.tokens == 0

@@ -102,7 +102,7 @@ def test_a_folder_is_its_model_coefs(path: Path) -> None:
     """A folder stands for the model_coefs.json in it, and a file may lack `counts_of`."""
     assert Estimator.load(path.parent).estimate(TEXT) == Estimator.load(str(path)).estimate(TEXT)
     assert Estimator.load(path).counts_of is None
-    with pytest.raises(InputError, match=r"nowhere/?: cannot be read .* give a model_coefs.json"):
+    with pytest.raises(InputError, match=r"nowhere/? cannot be read .* Give the path of a model_coefs.json"):
         Estimator.load(path.parent / "nowhere")
 
 
@@ -157,16 +157,15 @@ def test_without_mlflow_a_uri_is_refused() -> None:
     code = """
 import sys
 sys.modules["mlflow"] = None
-from token_approx import Estimator
+from token_approx import Estimator, MissingExtraError
 print(Estimator.default("o200k_base").estimate("Hello!"))
 try:
     Estimator.load("models:/a/1")
-except ValueError as error:
+except MissingExtraError as error:
     print(error)
 """
-    assert (
-        run_python(code) == "3\nmodels:/a/1: mlflow is not installed: pip install token-approx, all of it\n"
-    )
+    message = "models:/a/1: mlflow is not installed: run pip install 'token-approx[mlflow]'"
+    assert run_python(code) == f"3\n{message}\n"
 
 
 def test_importing_it_is_cheap() -> None:
@@ -206,13 +205,28 @@ def test_domain(path: Path) -> None:
 
 
 def test_another_table_is_refused(path: Path) -> None:
-    """A table that is not the one the model was fitted with is refused, and so is one that is gone."""
-    shipped_table("cl100k_base").save(path.parent / "o200k_base.json")
+    """A table that is not the one the model was fitted with is refused, and so is one that is nowhere."""
+    content = json.loads(path.read_bytes())
+    content["tables"]["ngram_o200k_base"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="is not the table"):
         Estimator.load(path)
     (path.parent / "o200k_base.json").unlink()
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"'o200k_base\.json' of SHA-256 000000000000… is neither"):
         Estimator.load(path)
+
+
+@pytest.mark.parametrize("beside", [None, "cl100k_base"], ids=["nothing", "another"])
+def test_a_shipped_table_is_found_by_its_sha256(path: Path, beside: str | None) -> None:
+    """Where no table or another lies beside the file, the package's own is taken, whatever its name."""
+    before = Estimator.load(path).estimate(TEXT)
+    content = json.loads(path.read_bytes())
+    content["tables"]["ngram_o200k_base"]["file"] = "mine.json"
+    path.write_text(json.dumps(content))
+    (path.parent / "o200k_base.json").unlink()
+    if beside:
+        shipped_table(beside).save(path.parent / "mine.json")
+    assert Estimator.load(path).estimate(TEXT) == before
 
 
 def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:
@@ -223,3 +237,22 @@ def test_a_feature_that_no_text_gives(tmp_path: Path) -> None:
     assert estimator.linear_sum({"emoji": 3}) == 7
     with pytest.raises(InputError, match="'emoji' cannot be computed from a text"):
         estimator.estimate("x")
+
+
+@pytest.mark.parametrize("confidence", [math.nan, math.inf, "0.95", 0, 1, None])
+def test_a_level_that_is_no_level(path: Path, confidence: Any) -> None:  # noqa: ANN401 - whatever a caller gives
+    """One error for every confidence that is not a number between 0 and 1."""
+    estimator = Estimator.load(path)
+    with pytest.raises(InputError, match="is not a level between 0 and 1"):
+        estimator.upper_bound(TEXT, confidence)
+    with pytest.raises(InputError, match="is not a level between 0 and 1"):
+        estimator.describe_many([TEXT], confidence)
+
+
+@pytest.mark.parametrize("text", ["abc", b"abc"])
+def test_a_single_text_is_not_a_list(path: Path, text: Any) -> None:  # noqa: ANN401 - whatever a caller gives
+    """A string is a sequence of its letters: it is refused where several texts are wanted."""
+    estimator = Estimator.load(path)
+    for many in (estimator.estimate_many, estimator.describe_many):
+        with pytest.raises(TypeError, match="a list of texts is needed"):
+            many(text)

@@ -13,16 +13,18 @@ from tests.conftest import load_part
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Hyperparameter, Model
 from token_approx.fitting.comparison import Comparison, candidates_table, compare
-from token_approx.fitting.cross_validation import Settings, leave_sources_out
+from token_approx.fitting.cross_validation import ComparisonSettings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, read_dataset
 from token_approx.fitting.feature_sets import every_subset, everything, exactly, expand
 from token_approx.fitting.search import Grid, Search
-from token_approx.fitting.selection import Rule
+from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 from token_approx.fitting.study.tpe import Tpe
 
 MakeRecords = Callable[..., Path]
-SETTINGS = Settings(grouped=False, folds=4, repeats=3, curve_sizes=3, curve_repeats=1, resamples=50, seed=1)
+SETTINGS = ComparisonSettings(
+    grouped=False, folds=4, repeats=3, curve_sizes=3, curve_repeats=1, resamples=50, seed=1
+)
 SIMPLER_FIRST = ("ols_origin", "ols", "ridge", "failing")
 
 
@@ -37,7 +39,7 @@ def run(
         models,
         search or Grid(workers=1),
         SETTINGS,
-        Rule(SIMPLER_FIRST, by="cv", margin=margin, sane=False),
+        SelectionRule(SIMPLER_FIRST, by="cv", margin=margin, sane=False),
     )
 
 

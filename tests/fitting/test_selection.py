@@ -12,21 +12,23 @@ import pytest
 from tests.conftest import load_part
 from token_approx.fitting.candidates import Candidate, LinearFit, Model
 from token_approx.fitting.comparison import Comparison, compare
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import Dataset, read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.nonnegative import NonNegativeRegression
 from token_approx.fitting.sanity import MARK, Sanity
 from token_approx.fitting.search import Grid
-from token_approx.fitting.selection import Rule
+from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 
 MakeRecords = Callable[..., Path]
-SETTINGS = Settings(grouped=False, folds=5, repeats=2, curve_sizes=2, curve_repeats=1, resamples=200, seed=1)
+SETTINGS = ComparisonSettings(
+    grouped=False, folds=5, repeats=2, curve_sizes=2, curve_repeats=1, resamples=200, seed=1
+)
 SIMPLER_FIRST = ("ols_origin", "ols", "relative_ols", "nonnegative")
 
 
-def run(dataset: Dataset, rule: Rule, sets: dict[str, list[str]], *models: str) -> Comparison:
+def run(dataset: Dataset, rule: SelectionRule, sets: dict[str, list[str]], *models: str) -> Comparison:
     """Compare configured models on named feature sets."""
     return compare(
         dataset,
@@ -57,7 +59,7 @@ def test_a_useless_feature_is_not_chosen(make_records: MakeRecords, tolerance: s
     dataset = useless(make_records(250, seed=seed), seed)
     helps = ["bytes", "emoji"]
     sets = {"bytes": ["bytes"], "with_noise": ["bytes", "noise"], "helps": helps, "both": [*helps, "noise"]}
-    rule = Rule(SIMPLER_FIRST, by="cv", tolerance=tolerance, sane=False)  # type: ignore[arg-type]
+    rule = SelectionRule(SIMPLER_FIRST, by="cv", tolerance=tolerance, sane=False)  # type: ignore[arg-type]
     assert run(dataset, rule, sets).champion.candidate.feature_set == "helps"
 
 
@@ -72,7 +74,7 @@ def test_sources_left_out_decide(make_records: MakeRecords) -> None:
     )
     sets = {"words": ["bytes", "words"], "telling": ["bytes", "words", *telling]}
     by = {
-        basis: run(dataset, Rule(SIMPLER_FIRST, by=basis, sane=False), sets)
+        basis: run(dataset, SelectionRule(SIMPLER_FIRST, by=basis, sane=False), sets)
         for basis in ("cv", "unseen_source")
     }
     assert by["cv"].champion.candidate.feature_set == "telling"
@@ -88,7 +90,7 @@ def test_no_gain_over_bytes_makes_bytes_the_champion(make_records: MakeRecords) 
     for seed in range(6):
         noise = np.random.default_rng(seed).normal(0, 300, len(size))
         noisy = replace(dataset, tokens=np.maximum(1, 500 + size / 4 + noise))
-        rule = Rule(("relative_ols", "ols"), by="cv", margin=0.0, sane=False)
+        rule = SelectionRule(("relative_ols", "ols"), by="cv", margin=0.0, sane=False)
         sets = {"bytes": ["bytes"], "more": ["bytes", "words", "lines"]}
         found = run(noisy, rule, sets, "ols", "relative_ols")
         assert found.champion.candidate.name == "ols · bytes"
@@ -100,7 +102,7 @@ def test_what_was_passed_over_is_told(make_records: MakeRecords) -> None:
     """Candidates with a lower error are listed with the reason, the lowest first."""
     dataset = read_dataset("d", str(make_records(60)))
     sets = {"bytes": ["bytes"], "both": ["bytes", "words"]}
-    found = run(dataset, Rule(SIMPLER_FIRST, by="cv", margin=50.0, sane=False), sets)
+    found = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv", margin=50.0, sane=False), sets)
     assert found.champion.candidate.feature_set == "bytes"
     ((passed, reason),) = found.selection.passed_over
     assert passed.candidate.feature_set == "both"
@@ -150,15 +152,17 @@ def test_insane_candidates_are_passed_over_and_not_promoted(make_records: MakeRe
     dataset = read_dataset("d", str(make_records(60)))
     dataset = replace(dataset, tokens=dataset.tokens + 500)
     sets = {"both": ["bytes", "words"]}
-    found = run(dataset, Rule(SIMPLER_FIRST, by="cv"), sets, "ols", "nonnegative")
+    found = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols", "nonnegative")
     assert found.champion.candidate.model_name == "nonnegative"
     assert found.sane
     assert [reason for _, reason in found.selection.passed_over] == [MARK]
-    alone = run(dataset, Rule(SIMPLER_FIRST, by="cv"), sets, "ols")
+    alone = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols")
     assert not alone.sane
     assert alone.champion.candidate.model_name == "ols"
     # Where none makes sense, that is no reason to pass one over.
-    neither = run(dataset, Rule(SIMPLER_FIRST, by="cv", margin=50.0), sets | {"bytes": ["bytes"]}, "ols")
+    neither = run(
+        dataset, SelectionRule(SIMPLER_FIRST, by="cv", margin=50.0), sets | {"bytes": ["bytes"]}, "ols"
+    )
     assert not neither.sane
     ((_, reason),) = neither.selection.passed_over
     assert "by more than the margin" in reason

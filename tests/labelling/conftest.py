@@ -9,7 +9,7 @@ import pytest
 
 from tests.labelling.provider_server import Provider, running
 from token_approx.labelling.counters.protocol import Counter
-from token_approx.labelling.progress import Settings
+from token_approx.labelling.progress import LabellingSettings
 from token_approx.preparing.samples import Sample, sample_id
 
 CLASSES = {"anthropic": "AnthropicCounter", "openai": "OpenAICounter", "google": "GoogleCounter"}
@@ -51,7 +51,7 @@ def ask(counter: Counter, *texts: str) -> Sequence[int]:
     return asyncio.run(asked())
 
 
-def settings(**changes: Any) -> Settings:  # noqa: ANN401 - any of the fields
+def settings(**changes: Any) -> LabellingSettings:  # noqa: ANN401 - any of the fields
     """Return settings that retry at once."""
     fields: dict[str, Any] = {
         "framing": "keep",
@@ -62,7 +62,7 @@ def settings(**changes: Any) -> Settings:  # noqa: ANN401 - any of the fields
         "longest_wait": 0.01,
         "give_up_after": 20,
     }
-    return Settings(**fields | changes)
+    return LabellingSettings(**fields | changes)
 
 
 def sample(text: str, source: str = "s", category: str = "c") -> Sample:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from token_approx.lifecycle.registry import log_text_model
-from token_approx.scoring.arrow import TextModel, downloaded
+from token_approx.scoring.arrow import ScoringModel, downloaded
 
 TEXTS = [
     "The boats were coming in, one after the other.",
@@ -24,7 +24,7 @@ TEXTS = [
 
 
 @pytest.fixture(scope="session")
-def text_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextModel]:
+def text_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScoringModel]:
     """Return the committed default model as MLflow keeps it, in a folder."""
     folder = tmp_path_factory.mktemp("text_model")
     with pytest.MonkeyPatch.context() as patch:

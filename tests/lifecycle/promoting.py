@@ -12,7 +12,7 @@ import pandas as pd
 from mlflow.tracking import MlflowClient
 
 from token_approx.lifecycle.patience import patiently
-from token_approx.lifecycle.promotion import RECORDS, Challenge, Decision, Rule, promote
+from token_approx.lifecycle.promotion import RECORDS, Challenge, PromotionDecision, PromotionRule, promote
 from token_approx.lifecycle.registry import create_version, log_text_model
 
 NAME = "token-approx-made-up"
@@ -23,7 +23,7 @@ WRITES = (
     *("set_registered_model_tag", "delete_registered_model_tag"),
     *("set_registered_model_alias", "delete_registered_model_alias"),
 )
-RULE = Rule(when="better", margin=0.01, resamples=200, seed=1, lease=1.0, patience=60.0)
+RULE = PromotionRule(when="better", margin=0.01, resamples=200, seed=1, lease=1.0, patience=60.0)
 
 
 def coefs(weight: float) -> dict[str, Any]:
@@ -50,7 +50,9 @@ def challenge(version: str, weight: float, records: str = "same", **changes: Any
     return Challenge(NAME, version, features, tokens, weight * size, records, **changes)
 
 
-def register(weight: float, records: str = "same", patience: float = RULE.patience) -> tuple[str, Decision]:
+def register(
+    weight: float, records: str = "same", patience: float = RULE.patience
+) -> tuple[str, PromotionDecision]:
     """Register and promote a version, as the main job does, and return it with the decision."""
     client = MlflowClient()
     mlflow.set_experiment("promoting")

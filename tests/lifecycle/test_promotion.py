@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 from tests.conftest import ROOT
 from tests.lifecycle.promoting import NAME, RULE, challenge, killed_at, register, registered
 from tests.postgres import Postgres
-from token_approx.errors import InputError
+from token_approx.errors import StoreError
 from token_approx.lifecycle import lock, promotion
 from token_approx.lifecycle.promotion import CHALLENGER, CHAMPION, PROMOTION
 
@@ -152,7 +152,7 @@ def test_an_incomplete_version_is_never_promoted(tmp_path: Path) -> None:
     second, _ = register(0.3)
     for path in tmp_path.rglob("model_coefs.json"):
         path.unlink()
-    with pytest.raises((MlflowException, OSError, InputError)):
+    with pytest.raises((MlflowException, OSError, StoreError)):
         promotion.promote(MlflowClient(), challenge(second, 0.25), RULE)
     assert str(MlflowClient().get_model_version_by_alias(NAME, CHAMPION).version) == first
 
@@ -165,7 +165,7 @@ def test_the_lock_excludes_and_expires() -> None:
     with lock.exclusive(client, NAME, "a", lease=60, patience=1) as held:
         assert held()
         for owner in ("0", "b"):
-            refused = pytest.raises(InputError, match="another run is still promoting")
+            refused = pytest.raises(StoreError, match="another run is still promoting")
             with refused, lock.exclusive(client, NAME, owner, lease=60, patience=0.5):
                 pass
         assert held()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from tests.conftest import ROOT
 from tests.lifecycle.serving import serving
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.shipped import TABLES
 from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
 from token_approx.lifecycle.registry import CARD, create_version, log_text_model
@@ -193,7 +195,7 @@ def test_its_files_are_text_alone(store: Store, tmp_path: Path) -> None:
     assert {path.suffix for path in files.values()} == {"", ".json", ".yaml", ".md", ".py", ".txt"}
     assert "model_code_path" in files["MLmodel"].read_text()
     assert ".pkl" not in files["MLmodel"].read_text()
-    assert (folder / "artifacts/claude_2.json").read_bytes() == (ROOT / "output/claude_2.json").read_bytes()
+    assert (folder / "artifacts/claude_2.json").read_bytes() == (TABLES / "claude_2.json").read_bytes()
     assert store.folder.exists()
 
 
@@ -219,12 +221,25 @@ def test_pull(store: Store, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "claude_2.json").unlink(), "claude_2.json: cannot be read"),
+        (lambda folder: (folder / "claude_2.json").unlink(), "claude_2.json"),
         (
-            lambda folder: shutil.copy(ROOT / "output/o200k_base.json", folder / "claude_2.json"),
+            lambda folder: shutil.copy(TABLES / "o200k_base.json", folder / "claude_2.json"),
             "is not the table",
         ),
         (lambda folder: (folder / COEFS).write_text("{"), "is damaged"),
+        (lambda folder: (folder / COEFS).write_text('{"a":' * 200_000), "is damaged"),
+        (
+            lambda folder: (folder / COEFS).write_text(
+                re.sub('"factor": [0-9.]+', '"factor": NaN', (folder / COEFS).read_text())
+            ),
+            "NaN is not a number",
+        ),
+        (
+            lambda folder: (folder / COEFS).write_text(
+                re.sub('"factor": ', '"factor": -', (folder / COEFS).read_text())
+            ),
+            "upper_bound[0].factor is -",
+        ),
         (lambda folder: (folder / COEFS).unlink(), "holds no model_coefs.json"),
         (
             lambda folder: (folder / COEFS).write_text(

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from token_approx.errors import InputError
-from token_approx.preparing.documents import Document, Reading, message_text, read_documents
+from token_approx.preparing.documents import Document, ReadingSettings, message_text, read_documents
 
 
-def reading(tmp_path: Path, gutenberg: str = "http://127.0.0.1:9/{number}") -> Reading:
+def reading(tmp_path: Path, gutenberg: str = "http://127.0.0.1:9/{number}") -> ReadingSettings:
     """Return how documents are read, with a cache of its own."""
-    return Reading("text", ("vendored", "*.min.js"), tmp_path / "cache", gutenberg)
+    return ReadingSettings("text", ("vendored", "*.min.js"), tmp_path / "cache", gutenberg)
 
 
 def read(source: Path | str, tmp_path: Path) -> tuple[list[Document], Counter[str]]:

@@ -13,11 +13,11 @@ from sklearn.linear_model import LinearRegression
 from tests.conftest import load_part
 from token_approx.fitting.candidates import Candidate, LinearFit, Model, fit
 from token_approx.fitting.comparison import Comparison, compare
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import Dataset, Floats, read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.search import Grid
-from token_approx.fitting.selection import Rule
+from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 from token_approx.reporting import diagnostics
 from token_approx.reporting.diagnostic_figures import diagnostic_figures
@@ -25,7 +25,9 @@ from token_approx.reporting.figures import png
 from token_approx.reporting.label_efficiency import label_efficiency
 
 MakeRecords = Callable[..., Path]
-SETTINGS = Settings(grouped=False, folds=4, repeats=2, curve_sizes=3, curve_repeats=1, resamples=50, seed=1)
+SETTINGS = ComparisonSettings(
+    grouped=False, folds=4, repeats=2, curve_sizes=3, curve_repeats=1, resamples=50, seed=1
+)
 ORIGIN = Model(partial(LinearRegression, fit_intercept=False))
 
 
@@ -38,7 +40,7 @@ def run(dataset: Dataset, *features: str, **models: Model) -> Comparison:
         models or {"ols": Model(LinearRegression)},
         Grid(workers=1),
         SETTINGS,
-        Rule(("ols", "ols_origin", "ridge", "huber"), by="cv", margin=0.0, sane=False),
+        SelectionRule(("ols", "ols_origin", "ridge", "huber"), by="cv", margin=0.0, sane=False),
     )
 
 

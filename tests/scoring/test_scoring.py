@@ -18,21 +18,21 @@ from token_approx.estimator.estimator import Estimator
 from token_approx.scoring import arrow as scoring
 from token_approx.scoring import parquet_input as scoring_input
 from token_approx.scoring import parquet_output as scoring_output
-from token_approx.scoring.arrow import TextModel, downloaded, score_with_arrow
+from token_approx.scoring.arrow import ScoringModel, downloaded, score_with_arrow
 from token_approx.scoring.parquet_input import RESULTS, open_texts
 from token_approx.scoring.parquet_output import staged, totals
 
 ESTIMATOR = Estimator.load(ROOT / "output/model_coefs.json")
 
 
-def score(source: Path, output: Path, model: TextModel, column: str = "text") -> pa.Table:
+def score(source: Path, output: Path, model: ScoringModel, column: str = "text") -> pa.Table:
     """Score a file or folder into the folder `output`, and return what was written."""
     with staged(output, source, overwrite=False) as folder:
         score_with_arrow(open_texts(source, column), model.model, 0.95, folder)
     return pq.read_table(output)
 
 
-def test_every_row_with_its_estimate(tmp_path: Path, table: pa.Table, text_model: TextModel) -> None:
+def test_every_row_with_its_estimate(tmp_path: Path, table: pa.Table, text_model: ScoringModel) -> None:
     """Rows, order, columns and types are the input's as Parquet keeps them; nulls are answered with nulls."""
     pq.write_table(table, tmp_path / "in.parquet")
     done: list[int] = []
@@ -60,7 +60,7 @@ def test_every_row_with_its_estimate(tmp_path: Path, table: pa.Table, text_model
             }
 
 
-def test_a_folder_of_files(tmp_path: Path, table: pa.Table, text_model: TextModel) -> None:
+def test_a_folder_of_files(tmp_path: Path, table: pa.Table, text_model: ScoringModel) -> None:
     """Files are scored in the order of their names, those in folders below too; hidden ones are not."""
     (tmp_path / "in/more").mkdir(parents=True)
     for name, start in (("b", 10), ("a", 0), ("more/c", 20)):
@@ -73,7 +73,7 @@ def test_a_folder_of_files(tmp_path: Path, table: pa.Table, text_model: TextMode
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_few_rows(tmp_path: Path, table: pa.Table, text_model: TextModel, rows: int) -> None:
+def test_few_rows(tmp_path: Path, table: pa.Table, text_model: ScoringModel, rows: int) -> None:
     """An input without a row has an output without one, which has all columns."""
     pq.write_table(table.slice(0, rows), tmp_path / "in.parquet")
     found = score(tmp_path / "in.parquet", tmp_path / "out", text_model)
@@ -84,7 +84,7 @@ def test_few_rows(tmp_path: Path, table: pa.Table, text_model: TextModel, rows: 
 
 
 def test_pieces_and_row_groups_have_their_size(
-    tmp_path: Path, table: pa.Table, text_model: TextModel, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, table: pa.Table, text_model: ScoringModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large file is scored in pieces, each a part file of several row groups, and no row is lost."""
     monkeypatch.setattr(scoring_input, "PIECE_BYTES", 8_000)
@@ -167,7 +167,7 @@ def test_bad_input(
     ("place", "damage"), [(1000, b"\xff\xfe"), (4, bytes(20))], ids=["no UTF-8", "no page"]
 )
 def test_damage_is_told_and_leaves_nothing(
-    place: int, damage: bytes, tmp_path: Path, text_model: TextModel
+    place: int, damage: bytes, tmp_path: Path, text_model: ScoringModel
 ) -> None:
     """Bytes that are no text, and pages that cannot be read: one line, no output, no part of one."""
     path = tmp_path / "in.parquet"
@@ -182,7 +182,7 @@ def test_damage_is_told_and_leaves_nothing(
     assert [left.name for left in tmp_path.iterdir()] == ["in.parquet"]
 
 
-def test_an_output_is_not_replaced_unasked(tmp_path: Path, table: pa.Table, text_model: TextModel) -> None:
+def test_an_output_is_not_replaced_unasked(tmp_path: Path, table: pa.Table, text_model: ScoringModel) -> None:
     """What exists stays, unless it is to be overwritten and holds nothing but part files."""
     source, output = tmp_path / "in.parquet", tmp_path / "out"
     pq.write_table(table, source)
@@ -265,7 +265,7 @@ def write_many(path: Path, rows: int) -> None:
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_input(tmp_path: Path, text_model: TextModel) -> None:
+def test_memory_does_not_grow_with_the_input(tmp_path: Path, text_model: ScoringModel) -> None:
     """Ten times the rows, all in one row group of 200 MB, take less than 60 MB more."""
     peak = {}
     for rows in (40_000, 400_000):
@@ -286,7 +286,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path, text_model: TextMod
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_no_output(tmp_path: Path, text_model: TextModel) -> None:
+def test_a_killed_run_leaves_no_output(tmp_path: Path, text_model: ScoringModel) -> None:
     """Killed while it writes, a run has made no folder of the output's name; run again, it does."""
     source, output = tmp_path / "in.parquet", tmp_path / "out"
     write_many(source, 200_000)
@@ -313,7 +313,7 @@ def test_a_model_that_is_none_of_texts(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_a_level_that_the_model_has_not(text_model: TextModel) -> None:
+def test_a_level_that_the_model_has_not(text_model: ScoringModel) -> None:
     """A confidence without a bound is refused with those that there are."""
     with (
         pytest.raises(InputError, match=r"no bound of confidence 0.5: the model has 0.8, 0.9, 0.95$"),

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from token_approx.benchmarks.scoring_speed import engines, worker_peak, write_texts
-from token_approx.errors import InputError
+from token_approx.errors import InputError, MissingExtraError
 from token_approx.scoring import parquet_input as scoring_input
 from token_approx.scoring import spark
-from token_approx.scoring.arrow import TextModel
+from token_approx.scoring.arrow import ScoringModel
 from token_approx.scoring.parquet_input import RESULTS, open_texts
 from token_approx.scoring.parquet_output import staged, totals
 
@@ -43,7 +43,7 @@ def session() -> "Iterator[SparkSession]":
         yield made
 
 
-def score(engine: str, session: "SparkSession", model: TextModel, source: Path, output: Path) -> pa.Table:
+def score(engine: str, session: "SparkSession", model: ScoringModel, source: Path, output: Path) -> pa.Table:
     """Score a file or folder with an engine, and return what was written, by id."""
     with staged(output, source, overwrite=True) as folder:
         engines(session, model)[engine](open_texts(source, "text"), folder)
@@ -52,7 +52,7 @@ def score(engine: str, session: "SparkSession", model: TextModel, source: Path, 
 
 @pytest.mark.parametrize("engine", SPARK)
 def test_spark_writes_what_one_process_writes(
-    engine: str, session: "SparkSession", text_model: TextModel, table: pa.Table, tmp_path: Path
+    engine: str, session: "SparkSession", text_model: ScoringModel, table: pa.Table, tmp_path: Path
 ) -> None:
     """Columns of all types, nulls, an empty and a long text: the same table, in files of the same names."""
     source = tmp_path / "in [a] {b}*"
@@ -73,7 +73,7 @@ def test_spark_writes_what_one_process_writes(
 @pytest.mark.parametrize("engine", SPARK)
 @pytest.mark.parametrize("rows", [0, 1])
 def test_few_rows(
-    engine: str, rows: int, session: "SparkSession", text_model: TextModel, table: pa.Table, tmp_path: Path
+    engine: str, rows: int, session: "SparkSession", text_model: ScoringModel, table: pa.Table, tmp_path: Path
 ) -> None:
     """An input without rows, or with one, has a part file with all columns."""
     pq.write_table(table.slice(0, rows), tmp_path / "in.parquet")
@@ -85,7 +85,7 @@ def test_few_rows(
 
 @pytest.mark.parametrize("engine", SPARK)
 def test_a_failure_is_one_line_and_leaves_nothing(
-    engine: str, session: "SparkSession", text_model: TextModel, tmp_path: Path
+    engine: str, session: "SparkSession", text_model: ScoringModel, tmp_path: Path
 ) -> None:
     """A file that is damaged ends the job with one line, and no output."""
     path = tmp_path / "in.parquet"
@@ -104,7 +104,7 @@ def test_a_failure_is_one_line_and_leaves_nothing(
 
 def test_pieces_are_scored_by_several_workers(
     session: "SparkSession",
-    text_model: TextModel,
+    text_model: ScoringModel,
     table: pa.Table,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -119,7 +119,7 @@ def test_pieces_are_scored_by_several_workers(
 
 
 def test_a_worker_s_memory_does_not_grow_with_the_partition(
-    session: "SparkSession", text_model: TextModel, tmp_path: Path
+    session: "SparkSession", text_model: ScoringModel, tmp_path: Path
 ) -> None:
     """Ten times the rows in one partition, 150 MB of texts, take a worker less than 40 MB more."""
     before = str(session.conf.get("spark.sql.files.maxPartitionBytes"))
@@ -146,7 +146,7 @@ def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where there is no Java, that is said, and how to mend it; JAVA_HOME goes before PATH."""
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert spark.missing() == "no Java was found: install Java 17 or later, or set JAVA_HOME"
-    with pytest.raises(InputError, match="engine=spark: no Java was found"), spark.session("", "1g"):
+    with pytest.raises(MissingExtraError, match="engine=spark: no Java was found"), spark.session("", "1g"):
         pytest.fail("there is no Java")
     monkeypatch.delenv("JAVA_HOME")
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -21,7 +21,7 @@ from token_approx.errors import InputError
 from token_approx.files import write_whole
 from token_approx.lifecycle.tracking import table_csv
 from token_approx.scoring import spark
-from token_approx.scoring.arrow import TextModel, downloaded
+from token_approx.scoring.arrow import ScoringModel, downloaded
 from token_approx.scoring.parquet_input import open_texts
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
@@ -57,7 +57,7 @@ def benchmark_score(config: DictConfig) -> None:
     console.notice(f"written: {Path(config.out, 'scoring.csv')}")
 
 
-def _speeds(config: DictConfig, model: TextModel, path: Path) -> pd.DataFrame:
+def _speeds(config: DictConfig, model: ScoringModel, path: Path) -> pd.DataFrame:
     started = time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -84,7 +84,7 @@ def _speeds(config: DictConfig, model: TextModel, path: Path) -> pd.DataFrame:
     ).reset_index(names="engine")
 
 
-def _peaks(config: DictConfig, model: TextModel, paths: list[Path]) -> list[float]:
+def _peaks(config: DictConfig, model: ScoringModel, paths: list[Path]) -> list[float]:
     # In a session of its own: a worker that is used again remembers what it took before.
     with (
         tempfile.TemporaryDirectory() as folder,

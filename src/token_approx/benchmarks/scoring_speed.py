@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from token_approx.scoring import spark
-from token_approx.scoring.arrow import TextModel, score_with_arrow
+from token_approx.scoring.arrow import ScoringModel, score_with_arrow
 from token_approx.scoring.parquet_input import Texts, open_texts
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def write_texts(path: Path, text: str, rows: int, size: int, seed: int) -> None:
             writer.write_table(pa.table({"id": ids, "text": texts.take(pa.array(chosen))}))
 
 
-def engines(session: "SparkSession", model: TextModel) -> dict[str, Score]:
+def engines(session: "SparkSession", model: ScoringModel) -> dict[str, Score]:
     """Return what scores some texts into a folder, by engine."""
     return {
         ARROW: lambda texts, folder: score_with_arrow(texts, model.model, CONFIDENCE, folder),

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
-from token_approx.commands import exit_codes
+from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
-from token_approx.commands.texts import Reading, notice, whole
+from token_approx.commands.texts import TextReader, notice, whole
 from token_approx.estimator.estimator import Estimator
 from token_approx.estimator.shipped import default_names
 from token_approx.reporting.peers import PEERS, TARGET, available
@@ -41,7 +41,7 @@ def compare(
         counters[str(model or coefs)] = estimator(model, coefs).estimate
     texts: list[str] = []
     rows: dict[str, list[int]] = {name: [] for name in counters}
-    reading = Reading()
+    reading = TextReader()
     for name, text in reading.each(names or [], whole):
         texts.append(name)
         for counter, counts in rows.items():
@@ -50,7 +50,7 @@ def compare(
         typer.echo(json.dumps({"files": texts, "tokens": rows}, indent=1))
     else:
         typer.echo(_table(texts, rows))
-    return exit_codes.FAILED if reading.failed else exit_codes.DONE
+    return exit_codes.BAD_INPUT if reading.failed else exit_codes.DONE
 
 
 def _counters() -> dict[str, Count]:

@@ -18,7 +18,7 @@ OnError = Callable[[OSError], None]
 
 
 @dataclass(frozen=True)
-class Rules:
+class IgnoreRules:
     """One .gitignore file: its patterns hold for what is below its folder."""
 
     folder: Path
@@ -70,13 +70,13 @@ def walk(root: str, on_error: OnError) -> Iterator[str]:
         pending += reversed(folders)
 
 
-def _is_ignored(path: Path, rules: list[Rules], *, is_folder: bool) -> bool:
+def _is_ignored(path: Path, rules: list[IgnoreRules], *, is_folder: bool) -> bool:
     # The deepest file that speaks of the path decides.
     verdicts = (rule.verdict(path, is_folder=is_folder) for rule in reversed(rules))
     return next((verdict for verdict in verdicts if verdict is not None), False)
 
 
-def _rules_above(root: Path, on_error: OnError) -> list[Rules]:
+def _rules_above(root: Path, on_error: OnError) -> list[IgnoreRules]:
     above: list[Path] = []
     for folder in root.parents:
         above.append(folder)
@@ -86,7 +86,7 @@ def _rules_above(root: Path, on_error: OnError) -> list[Rules]:
         return []
     if (root / GIT).exists():
         return []
-    rules: list[Rules] = []
+    rules: list[IgnoreRules] = []
     for folder, below in pairwise([*reversed(above), root]):
         rules += _rules_in(folder, on_error)
         if _is_ignored(below, rules, is_folder=True):
@@ -94,7 +94,7 @@ def _rules_above(root: Path, on_error: OnError) -> list[Rules]:
     return rules
 
 
-def _rules_in(folder: Path, on_error: OnError) -> list[Rules]:
+def _rules_in(folder: Path, on_error: OnError) -> list[IgnoreRules]:
     path = folder / IGNORE_FILE
     try:
         text = os.fsdecode(path.read_bytes()) if path.is_file() else ""
@@ -105,7 +105,7 @@ def _rules_in(folder: Path, on_error: OnError) -> list[Rules]:
     # Whether an entry is a folder is known here, so that no pattern need match a folder by what is below it.
     for_files = [line for line in lines if not _of_folders(line)]
     for_folders = [line.rstrip().removesuffix("/") if _of_folders(line) else line for line in lines]
-    return [Rules(folder, _patterns(for_files), _patterns(for_folders))]
+    return [IgnoreRules(folder, _patterns(for_files), _patterns(for_folders))]
 
 
 def _of_folders(line: str) -> bool:

@@ -8,7 +8,7 @@ from token_approx.estimator.total import Decision
 
 
 @dataclass(frozen=True)
-class Count:
+class FileCount:
     """The tokens of one text, or of several together; the bounds are None where there are none."""
 
     path: str
@@ -24,9 +24,9 @@ class Count:
         return "exceeds" if self.lower_bound is not None and self.lower_bound > limit else "ask"
 
 
-def total(counts: Sequence[Count]) -> Count:
+def total(counts: Sequence[FileCount]) -> FileCount:
     """Return the sum of counts."""
-    return Count(
+    return FileCount(
         path="total",
         tokens=sum(found.tokens for found in counts),
         upper_bound=_sum([found.upper_bound for found in counts]),
@@ -35,7 +35,7 @@ def total(counts: Sequence[Count]) -> Count:
     )
 
 
-def as_json(model: str, confidence: float, counts: Sequence[Count], limit: int | None) -> str:
+def as_json(model: str, confidence: float, counts: Sequence[FileCount], limit: int | None) -> str:
     """Return a JSON object of the total and the files, the largest first."""
     together = asdict(total(counts))
     del together["path"]
@@ -45,7 +45,7 @@ def as_json(model: str, confidence: float, counts: Sequence[Count], limit: int |
     return json.dumps(content | {"files": [asdict(found) for found in _by_size(counts)]}, indent=1)
 
 
-def table(confidence: float, counts: Sequence[Count]) -> str:
+def table(confidence: float, counts: Sequence[FileCount]) -> str:
     """Return a table of the files, the largest first, and of their total."""
     rows = _by_size(counts)
     if len(rows) != 1:
@@ -60,7 +60,7 @@ def table(confidence: float, counts: Sequence[Count]) -> str:
     return "\n".join(lines)
 
 
-def _by_size(counts: Sequence[Count]) -> list[Count]:
+def _by_size(counts: Sequence[FileCount]) -> list[FileCount]:
     return sorted(counts, key=lambda found: (-found.tokens, found.path))
 
 

@@ -54,8 +54,8 @@ def whole(name: str) -> bytes:
 
 
 @dataclass
-class Reading:
-    """Reading one text after the other, whatever happens to some.
+class TextReader:
+    """TextReader one text after the other, whatever happens to some.
 
     `failed` tells whether one could not be read, `passed_over` how many binary files there were in folders.
     """

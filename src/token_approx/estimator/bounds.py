@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,10 @@ def bound(lines: Sequence[Line], linear_sum: float, confidence: float) -> float:
             such an estimate.
     """
     known = max(0.0, linear_sum)
-    for line in at_level(lines, confidence):
-        if line.start <= known < line.end:
+    for line in lines:
+        if line.confidence == confidence and line.start <= known < line.end:
             return known * line.factor + line.offset
+    at_level(lines, confidence)
     raise _no_class(known, confidence)
 
 
@@ -71,6 +73,8 @@ def at_level(lines: Sequence[Line], confidence: float) -> list[Line]:
     Raises:
         InputError: there are none; the message names the levels there are.
     """
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
+        raise InputError(f"confidence={confidence!r} is not a level between 0 and 1. Give one, such as 0.95.")
     level = [line for line in lines if line.confidence == confidence]
     if not level:
         levels = ", ".join(f"{known:g}" for known in sorted({line.confidence for line in lines}))

@@ -1,6 +1,8 @@
 """Several texts that go to the provider together: chat messages, and a context that grows."""
 
+import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -23,16 +25,25 @@ def framing_tokens(counts_of: str | None, framing: float | None) -> float:
     """Return the tokens to add to each message's estimate: `framing`, or what `FRAMING` has for them.
 
     Raises:
-        InputError: `framing` is negative; or it is not given and `counts_of` is unknown.
+        InputError: `framing` is not a number of at least 0; or it is not given and `counts_of` is unknown.
     """
     if framing is None and counts_of not in FRAMING:
         raise InputError(
             f"framing: the model's labels are counts of {counts_of!r}: give the tokens per message"
         )
     tokens = FRAMING[str(counts_of)] if framing is None else framing
-    if tokens < 0:
-        raise InputError(f"framing={tokens}: give a number of tokens of at least 0")
-    return tokens
+    return known_number("framing", tokens)
+
+
+def known_number(name: str, tokens: object) -> float:
+    """Return a number of tokens that a caller gave.
+
+    Raises:
+        InputError: it is negative, not finite, or not a number.
+    """
+    if isinstance(tokens, bool) or not isinstance(tokens, Real) or not 0 <= tokens < math.inf:
+        raise InputError(f"{name}={tokens!r} is not a number of tokens. Give a number of at least 0.")
+    return float(tokens)
 
 
 def message_text(message: Message, place: int) -> str:
@@ -117,9 +128,7 @@ class RunningCount:
         Raises:
             InputError: it is negative.
         """
-        if usage_tokens < 0:
-            raise InputError(f"known tokens: {usage_tokens}: give a number of at least 0")
-        self._known: float = usage_tokens
+        self._known = known_number("known_tokens", usage_tokens)
         self._pieces: list[float] = []
         self._start = self._end = self._linear_sum()
 

@@ -10,13 +10,13 @@ import pandas as pd
 
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Model
-from token_approx.fitting.cross_validation import Evaluation, Settings, evaluate
+from token_approx.fitting.cross_validation import ComparisonSettings, Evaluation, evaluate
 from token_approx.fitting.dataset import Dataset, Floats, Indices, Split
 from token_approx.fitting.feature_sets import FeatureSets, expand
 from token_approx.fitting.metrics import METRICS, intervals
 from token_approx.fitting.sanity import MARK, Sanity
 from token_approx.fitting.search import Search, Trial
-from token_approx.fitting.selection import Rule, Selection, select
+from token_approx.fitting.selection import Selection, SelectionRule, select
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Comparison:
     test: Indices
     trials: tuple[Trial, ...]
     selection: Selection
-    rule: Rule
+    rule: SelectionRule
     flags: Mapping[str, Sequence[str]]
     test_intervals: dict[str, tuple[float, float]]
 
@@ -59,8 +59,8 @@ def compare(
     feature_sets: Mapping[str, FeatureSets],
     models: Mapping[str, Model],
     search: Search,
-    settings: Settings,
-    rule: Rule,
+    settings: ComparisonSettings,
+    rule: SelectionRule,
     sanity: Sanity | None = None,
     on_trial: Callable[[Trial, int], None] = lambda *_: None,
 ) -> Comparison:
@@ -101,7 +101,7 @@ def compare(
     )
 
 
-def _conditions(dataset: Dataset, train: Indices, test: Indices, settings: Settings) -> list[str]:
+def _conditions(dataset: Dataset, train: Indices, test: Indices, settings: ComparisonSettings) -> list[str]:
     records, split = sha256(), sha256()
     for part in filter(None, (dataset, dataset.held_out)):
         records.update("\n".join((*part.names, *part.ids, *part.sources.tolist())).encode())

@@ -22,7 +22,7 @@ OnRepeat = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
-class Settings:
+class ComparisonSettings:
     """How candidates are compared: folds x repeats, learning-curve sizes and repeats, seed, resamples.
 
     With `grouped`, no source is on both sides of a fold.
@@ -71,7 +71,7 @@ def evaluate(
     dataset: Dataset,
     train: Indices,
     test: Indices,
-    settings: Settings,
+    settings: ComparisonSettings,
 ) -> Evaluation:
     """Compare a candidate on the training records, refit it on all of them and measure it on the test.
 
@@ -111,7 +111,7 @@ def evaluate(
 
 
 def cross_validate(
-    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: Settings
+    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: ComparisonSettings
 ) -> dict[str, float]:
     """Return the metrics over the out-of-fold estimates of records X (n, d), tokens (n,), sources (n,).
 
@@ -126,7 +126,7 @@ def _cross_validate(
     X: Floats,
     tokens: Floats,
     sources: Names,
-    settings: Settings,
+    settings: ComparisonSettings,
     on_repeat: OnRepeat | None,
 ) -> tuple[dict[str, float], Floats, dict[str, float]]:
     estimates = np.empty((settings.repeats, len(tokens)))
@@ -144,7 +144,7 @@ def _cross_validate(
 
 
 def out_of_fold(
-    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: Settings
+    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: ComparisonSettings
 ) -> Floats:
     """Return an estimate (n,) of each record by a fit on other folds."""
     estimates = np.empty(len(tokens))
@@ -187,7 +187,7 @@ def _unseen_sources(
     return pd.DataFrame(rows), None if np.isnan(all_left_out).all() else all_left_out
 
 
-def _folds(sources: Names, settings: Settings, repeats: int) -> Iterator[tuple[Indices, Indices]]:
+def _folds(sources: Names, settings: ComparisonSettings, repeats: int) -> Iterator[tuple[Indices, Indices]]:
     if settings.grouped:
         for repeat in range(repeats):
             folds = GroupKFold(settings.folds, shuffle=True, random_state=settings.seed + repeat)
@@ -207,7 +207,7 @@ def leave_sources_out(sources: Names, seed: int) -> Iterator[tuple[Indices, Indi
 
 
 def _learning_curve(
-    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: Settings
+    candidate: Candidate, X: Floats, tokens: Floats, sources: Names, settings: ComparisonSettings
 ) -> pd.DataFrame:
     folds = list(_folds(sources, settings, settings.curve_repeats))
     largest = min(len(inside) for inside, _ in folds)

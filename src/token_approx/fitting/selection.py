@@ -15,7 +15,7 @@ BASELINE = ("ols", ("bytes",))
 
 
 @dataclass(frozen=True)
-class Rule:
+class SelectionRule:
     """How a champion is chosen.
 
     `by` compares errors on sources left out (`unseen_source`, where there are several sources) or in folds
@@ -65,7 +65,7 @@ class Selection:
 
 def select(
     evaluations: Sequence[Evaluation],
-    rule: Rule,
+    rule: SelectionRule,
     flags: Mapping[str, Sequence[str]],
     tokens: np.ndarray,
     resamples: int,
@@ -102,7 +102,7 @@ def select(
     return Selection(champion, over, gain, note)
 
 
-def _simplicity(evaluation: Evaluation, rule: Rule) -> tuple[int, int, float, str]:
+def _simplicity(evaluation: Evaluation, rule: SelectionRule) -> tuple[int, int, float, str]:
     candidate = evaluation.candidate
     place = rule.simpler_first.index(candidate.model_name)
     # Equals on sources left out are told apart in folds: with a few sources, the former is mostly luck.
@@ -117,7 +117,7 @@ def _baseline(evaluations: Sequence[Evaluation]) -> Evaluation | None:
 def _gain(
     evaluations: Sequence[Evaluation],
     champion: Evaluation,
-    rule: Rule,
+    rule: SelectionRule,
     tokens: np.ndarray,
     resamples: int,
     seed: int,

@@ -15,7 +15,7 @@ from tenacity import (
 
 from token_approx.labelling.counters.protocol import Counter, Refused, Transient
 from token_approx.labelling.pace import JITTER, Pace
-from token_approx.labelling.progress import Progress, Settings
+from token_approx.labelling.progress import LabellingSettings, Progress
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Wait:
 class Attempts:
     """Asks one counter for everybody, so that all of them keep one pace."""
 
-    def __init__(self, counter: Counter, settings: Settings, progress: Progress) -> None:
+    def __init__(self, counter: Counter, settings: LabellingSettings, progress: Progress) -> None:
         """Count requests and errors in `progress`."""
         self._counter = counter
         self._settings = settings

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, UnfinishedError, UsageError
 from token_approx.labelling.attempts import Attempts
 from token_approx.labelling.counters.protocol import AS_LOGGED, ONE_USER_MESSAGE, Counter, Refused, Transient
 from token_approx.labelling.journal import Journal
-from token_approx.labelling.progress import Progress, Settings, Skipped
+from token_approx.labelling.progress import LabellingSettings, Progress, Skipped
 from token_approx.labelling.records import Record, parse_records, record_line, write_records
 from token_approx.preparing.json_lines import parse_object, validate
 from token_approx.preparing.samples import Sample
@@ -26,7 +26,7 @@ def label(
     samples: Sequence[Sample],
     counter: Counter,
     out: Path,
-    settings: Settings,
+    settings: LabellingSettings,
     progress: Progress,
     on_change: Callable[[Progress], None],
 ) -> None:
@@ -38,11 +38,12 @@ def label(
     any way at any moment and called again: a sample whose record was written is never counted again.
 
     Raises:
-        InputError: the configuration is wrong, `out` holds other records or is being written by another
-            run, or the provider keeps failing. What was counted until then is in the file.
+        InputError: the configuration is wrong, or `out` holds other records or is being written by another
+            run.
+        UnfinishedError: the provider keeps failing. What was counted until then is in the file.
     """
     if settings.framing == "subtract" and counter.counts_of == AS_LOGGED:
-        raise InputError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
+        raise UsageError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
     with Journal(out) as journal, Journal(skipped_path(out)) as skips:
         records = {record.id: record for record in parse_records(journal.data, out)}
         for record in records.values():
@@ -61,7 +62,7 @@ def skipped_path(out: Path) -> Path:
 @dataclass
 class _Labelling:
     counter: Counter
-    settings: Settings
+    settings: LabellingSettings
     journal: Journal
     skips: Journal
     on_change: Callable[[Progress], None]
@@ -173,7 +174,7 @@ class _Labelling:
     def _check_giving_up(self, kind: str) -> None:
         self.failed_in_a_row += 1
         if self.failed_in_a_row >= self.settings.give_up_after:
-            raise InputError(
+            raise UnfinishedError(
                 f"{self.counter.name} failed on {self.failed_in_a_row} samples in a row, the last by"
                 f" {kind}: run the same command again later, {self.progress.missing} samples are missing"
             )
@@ -182,7 +183,7 @@ class _Labelling:
         return self.counter.model, self.counter.name, self.settings.framing
 
 
-def _check_same(record: Record, counter: Counter, settings: Settings, out: Path) -> None:
+def _check_same(record: Record, counter: Counter, settings: LabellingSettings, out: Path) -> None:
     wanted = {"model": counter.model, "counter": counter.name, "framing": settings.framing}
     for name, value in wanted.items():
         found = getattr(record, name)

@@ -11,7 +11,7 @@ FRAMINGS = ("keep", "subtract")
 
 
 @dataclass(frozen=True)
-class Settings:
+class LabellingSettings:
     """How samples are labelled; see conf/label.yaml for the fields' units."""
 
     framing: str

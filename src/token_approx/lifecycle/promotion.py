@@ -17,7 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from token_approx.errors import InputError
+from token_approx.errors import StoreError
 from token_approx.estimator.estimator import Estimator
 from token_approx.fitting.dataset import Floats
 from token_approx.fitting.metrics import paired_gain
@@ -32,7 +32,7 @@ LEFT = "undecided: its run ended before it was compared"
 
 
 @dataclass(frozen=True)
-class Rule:
+class PromotionRule:
     """When a version becomes champion.
 
     `better`: if it beats the champion by more than the share `margin` of the champion's mean absolute error,
@@ -66,23 +66,23 @@ class Challenge:
 
 
 @dataclass(frozen=True)
-class Decision:
+class PromotionDecision:
     """What became of a version, and why."""
 
     role: Literal["champion", "challenger", "registered"]
     reason: str
 
 
-def promote(client: MlflowClient, challenge: Challenge, rule: Rule) -> Decision:
+def promote(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> PromotionDecision:
     """Decide on a version, set its alias and say why in its tag `promotion`; mend what killed runs left.
 
     Raises:
-        InputError: other runs keep the registered model for longer than `rule.patience`, or this one was
+        StoreError: other runs keep the registered model for longer than `rule.patience`, or this one was
             held up for longer than its lease.
     """
     name, version = challenge.name, challenge.version
     if rule.when == "never":
-        decision = Decision("registered", "promotion.when=never")
+        decision = PromotionDecision("registered", "promotion.when=never")
         client.set_model_version_tag(name, version, PROMOTION, _told(decision))
         return decision
     _check_complete(name, version)
@@ -109,28 +109,28 @@ def _check_complete(name: str, version: str) -> None:
         Estimator.load(download(f"models:/{name}/{version}", Path(folder, "files")) / COEFS)
 
 
-def _decide(client: MlflowClient, challenge: Challenge, rule: Rule) -> Decision:
+def _decide(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> PromotionDecision:
     champion = champion_of(client, challenge.name)
     if challenge.barred:
-        return Decision("challenger", challenge.barred)
+        return PromotionDecision("challenger", challenge.barred)
     if champion is None:
-        return Decision("champion", "there was none")
+        return PromotionDecision("champion", "there was none")
     if str(champion.version) == challenge.version:
-        return Decision("champion", "it is already")
+        return PromotionDecision("champion", "it is already")
     if rule.when == "always":
-        return Decision("champion", f"promotion.when=always, in place of version {champion.version}")
+        return PromotionDecision("champion", f"promotion.when=always, in place of version {champion.version}")
     return _compare(challenge, champion, rule)
 
 
-def _compare(challenge: Challenge, champion: ModelVersion, rule: Rule) -> Decision:
+def _compare(challenge: Challenge, champion: ModelVersion, rule: PromotionRule) -> PromotionDecision:
     present = f"version {champion.version}"
     try:
         errors = np.abs(_estimates(challenge, champion) - challenge.tokens)
-    except (MlflowException, OSError, InputError) as error:
-        return Decision("champion", f"{present} cannot be loaded ({str(error).splitlines()[0]})")
+    except (MlflowException, OSError, StoreError) as error:
+        return PromotionDecision("champion", f"{present} cannot be loaded ({str(error).splitlines()[0]})")
     except KeyError as error:
         lacking = f"it weighs {error.args[0]!r}, which these records lack"
-        return Decision("challenger", f"{present} cannot be compared: {lacking}")
+        return PromotionDecision("challenger", f"{present} cannot be compared: {lacking}")
     own = np.abs(challenge.estimates - challenge.tokens)
     gain, low, high = paired_gain(errors, own, rule.resamples, rule.seed)
     least = rule.margin * float(errors.mean())
@@ -140,8 +140,10 @@ def _compare(challenge: Challenge, champion: ModelVersion, rule: Rule) -> Decisi
     )
     if champion.tags.get(RECORDS) != challenge.records:
         # The champion may have been fitted on some of them: it is kept only if it is clearly better.
-        return Decision("challenger" if high < -least else "champion", f"the records changed; {measured}")
-    return Decision("champion" if low > least else "challenger", measured)
+        return PromotionDecision(
+            "challenger" if high < -least else "champion", f"the records changed; {measured}"
+        )
+    return PromotionDecision("champion" if low > least else "challenger", measured)
 
 
 def _estimates(challenge: Challenge, champion: ModelVersion) -> Floats:
@@ -153,10 +155,10 @@ def _estimates(challenge: Challenge, champion: ModelVersion) -> Floats:
 
 
 def _set_alias(
-    client: MlflowClient, name: str, version: str, decision: Decision, held: Callable[[], bool]
+    client: MlflowClient, name: str, version: str, decision: PromotionDecision, held: Callable[[], bool]
 ) -> None:
     if not held():
-        raise InputError(f"{name}: held up for longer than promotion.lease while promoting: run again")
+        raise StoreError(f"{name}: held up for longer than promotion.lease while promoting: run again")
     client.set_registered_model_alias(name, decision.role, version)
     client.set_model_version_tag(name, version, PROMOTION, _told(decision))
     if decision.role == CHAMPION:
@@ -173,5 +175,5 @@ def _mend(client: MlflowClient, name: str, version: str) -> None:
             client.set_model_version_tag(name, left.version, PROMOTION, told)
 
 
-def _told(decision: Decision) -> str:
+def _told(decision: PromotionDecision) -> str:
     return f"{decision.role}: {decision.reason}"

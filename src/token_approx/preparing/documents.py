@@ -29,7 +29,7 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingSettings:
     """How documents are read.
 
     `text_column` names the text in JSON Lines and Parquet; `exclude` are patterns of the names of files and
@@ -43,7 +43,7 @@ class Reading:
     gutenberg: str
 
 
-def read_documents(source: str, reading: Reading, skipped: Counter[str]) -> Iterator[Document]:
+def read_documents(source: str, reading: ReadingSettings, skipped: Counter[str]) -> Iterator[Document]:
     """Yield the documents of a file, a folder, a URL or a Project Gutenberg number, in a stable order.
 
     What is left out of a folder is counted in `skipped` by its reason.
@@ -109,7 +109,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, fields
 
 
-def _read_folder(folder: Path, reading: Reading, skipped: Counter[str]) -> Iterator[Document]:
+def _read_folder(folder: Path, reading: ReadingSettings, skipped: Counter[str]) -> Iterator[Document]:
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith("."):
             skipped["hidden"] += 1
@@ -131,7 +131,7 @@ def _read_folder(folder: Path, reading: Reading, skipped: Counter[str]) -> Itera
                 skipped[str(error.__cause__ or "unreadable")] += 1
 
 
-def _read_file(path: Path, reading: Reading, source: str | None = None) -> Iterator[Document]:
+def _read_file(path: Path, reading: ReadingSettings, source: str | None = None) -> Iterator[Document]:
     plain = Path(path.stem) if path.suffix == ".gz" else path
     source = source or plain.stem
     if plain.suffix in (*JSON_LINES, PARQUET):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from token_approx.errors import InputError
 from token_approx.files import write_whole
 
-Model = TypeVar("Model", bound=BaseModel)
+Validated = TypeVar("Validated", bound=BaseModel)
 
 MENDS = {
     "missing": "add it",
@@ -54,7 +54,7 @@ def parse_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     return fields
 
 
-def validate(model: type[Model], fields: Mapping[str, Any], path: Path, number: int) -> Model:
+def validate(model: type[Validated], fields: Mapping[str, Any], path: Path, number: int) -> Validated:
     """Return the fields as the model.
 
     Raises:

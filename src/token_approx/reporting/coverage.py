@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from token_approx.fitting.bounds import at_level, evaluate_bounds, fewest_records, supported, upper_bounds
 from token_approx.fitting.candidates import fit
 from token_approx.fitting.comparison import Comparison
-from token_approx.fitting.cross_validation import Settings, leave_sources_out, out_of_fold
+from token_approx.fitting.cross_validation import ComparisonSettings, leave_sources_out, out_of_fold
 from token_approx.fitting.dataset import Floats
 from token_approx.reporting.figures import COLOURS, literal
 
@@ -31,7 +31,9 @@ def levels_of(comparison: Comparison, asked: Sequence[float] | None) -> list[flo
     return list(asked) if asked else supported(len(comparison.train))
 
 
-def coverage_table(comparison: Comparison, levels: Sequence[float], settings: Settings) -> pd.DataFrame:
+def coverage_table(
+    comparison: Comparison, levels: Sequence[float], settings: ComparisonSettings
+) -> pd.DataFrame:
     """Return coverage and excess (both in percent) of upper bounds, one row per calibration, test and level.
 
     Bounds calibrated in folds and on sources left out are measured on the test records; and on each source
@@ -88,7 +90,7 @@ def _rows(
             }
 
 
-def _nested(comparison: Comparison, settings: Settings) -> Iterator[tuple[str, Pair, Pair]]:
+def _nested(comparison: Comparison, settings: ComparisonSettings) -> Iterator[tuple[str, Pair, Pair]]:
     candidate, dataset = comparison.champion.candidate, comparison.dataset
     X, tokens = dataset.matrix(candidate.features, comparison.train), dataset.tokens[comparison.train]
     sources = dataset.sources[comparison.train]

@@ -12,7 +12,7 @@ from token_approx.fitting.candidates import Candidate, FitError, Model, fit
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import (
     MOST_SOURCES_LEFT_OUT_ALONE,
-    Settings,
+    ComparisonSettings,
     cross_validate,
 )
 from token_approx.fitting.dataset import Indices, Names
@@ -26,7 +26,7 @@ MEAN = Candidate("mean", Model(LinearRegression), "intercept", ())
 _unchecked = partial(config_context, assume_finite=True, skip_parameter_validation=True)
 
 
-def tables(comparison: Comparison, settings: Settings) -> dict[str, pd.DataFrame]:
+def tables(comparison: Comparison, settings: ComparisonSettings) -> dict[str, pd.DataFrame]:
     """Return every diagnostic table by its name; `label_efficiency` is of the training records."""
     return {
         "ablation": ablation(comparison, settings),
@@ -38,7 +38,7 @@ def tables(comparison: Comparison, settings: Settings) -> dict[str, pd.DataFrame
     }
 
 
-def ablation(comparison: Comparison, settings: Settings) -> pd.DataFrame:
+def ablation(comparison: Comparison, settings: ComparisonSettings) -> pd.DataFrame:
     """Return the champion's cross-validated errors without each of its features, the most missed first.
 
     The first row, `dropped` "nothing", is the champion itself; `mae_change` (tokens), `mae_change_percent`
@@ -65,7 +65,9 @@ def ablation(comparison: Comparison, settings: Settings) -> pd.DataFrame:
     return pd.concat([table[:1], most_missed], ignore_index=True)
 
 
-def coefficient_stability(comparison: Comparison, settings: Settings, resamples: int = 200) -> pd.DataFrame:
+def coefficient_stability(
+    comparison: Comparison, settings: ComparisonSettings, resamples: int = 200
+) -> pd.DataFrame:
     """Return how the champion's terms vary over bootstrap resamples of its training records.
 
     `fitted` is the champion's own value; `mean`, `sd`, `low` and `high` (2.5th and 97.5th percentile) are

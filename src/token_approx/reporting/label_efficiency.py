@@ -12,7 +12,7 @@ from sklearn import config_context
 from sklearn.linear_model import LinearRegression
 
 from token_approx.fitting.candidates import Candidate, Model, fit
-from token_approx.fitting.cross_validation import Settings, leave_sources_out
+from token_approx.fitting.cross_validation import ComparisonSettings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, Floats, Indices
 from token_approx.fitting.metrics import metrics
 from token_approx.reporting.figures import BLUE, COLOURS, ORANGE, literal
@@ -29,7 +29,7 @@ PERCENT = StrMethodFormatter("{x:g} %")
 def label_efficiency(
     dataset: Dataset,
     train: Indices,
-    settings: Settings,
+    settings: ComparisonSettings,
     sizes: Sequence[int] = (5, 10, 25, 50, 100),
     repeats: int = 20,
 ) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from token_approx.fitting import comparison as results
 from token_approx.fitting.bounds import Bound, lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.reporting import diagnostics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
 from token_approx.reporting.coverage import calibration, coverage_figure, coverage_table, levels_of
@@ -50,7 +50,7 @@ class Report:
 
 
 def report(
-    compared: Comparison, settings: Settings, levels: Sequence[float] | None, calibrated_on: str
+    compared: Comparison, settings: ComparisonSettings, levels: Sequence[float] | None, calibrated_on: str
 ) -> Report:
     """Return everything to report of a comparison.
 

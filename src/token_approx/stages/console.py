@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from token_approx.fitting.comparison import Comparison
-from token_approx.lifecycle.promotion import Decision
+from token_approx.lifecycle.promotion import PromotionDecision
 from token_approx.reporting.ranking import COLUMNS, passed_over, ranking
 from token_approx.reporting.report_page import REPORT
 
@@ -57,7 +57,7 @@ def summary(
     output: Path,
     leaderboard: str,
     seconds: Mapping[str, float],
-    decision: Decision | None,
+    decision: PromotionDecision | None,
 ) -> None:
     """Print the ranking, the champion with its test error, and where everything is."""
     console = Console(highlight=False)

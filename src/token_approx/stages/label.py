@@ -7,9 +7,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
+from token_approx.errors import UnfinishedError
 from token_approx.labelling.label import label as label_samples
-from token_approx.labelling.progress import Progress, Settings
+from token_approx.labelling.progress import LabellingSettings, Progress
 from token_approx.labelling.records import read_records
 from token_approx.lifecycle import labelling_run, tracking
 from token_approx.lifecycle.contract import sha256
@@ -36,7 +36,7 @@ def label(config: DictConfig) -> None:
     out = Path(config.out)
     samples = read_samples(Path(config.samples))
     counter = instantiate(config.counter, _convert_="all")
-    settings = Settings(framing=config.framing, **OmegaConf.to_container(config.labelling))  # type: ignore[arg-type]
+    settings = LabellingSettings(framing=config.framing, **OmegaConf.to_container(config.labelling))  # type: ignore[arg-type]
     chosen = HydraConfig.get().runtime.choices["counter"]
     progress = Progress(len(samples))
     with tracking.parent_run(config.experiment, f"label · {chosen} · {counter.model}") as run:
@@ -60,7 +60,7 @@ def label(config: DictConfig) -> None:
             figure = png(sample_lengths(lengths, labelled))
             labelling_run.log_results(run, samples, records, sha256(out), figure)
         if progress.missing:
-            raise InputError(
+            raise UnfinishedError(
                 f"{progress.missing} of {progress.samples} samples are missing: run the same command again,"
                 " which asks for those alone"
             )

@@ -20,7 +20,7 @@ from token_approx.errors import InputError
 from token_approx.files import write_whole
 from token_approx.fitting import comparison as results
 from token_approx.fitting.comparison import Comparison, compare
-from token_approx.fitting.cross_validation import Settings
+from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.search import Trial
 from token_approx.fitting.study.storage import VARIABLE, has_password, shown
@@ -122,8 +122,8 @@ def train(config: DictConfig) -> None:
 
 
 def _register(
-    run: Run, compared: Comparison, reported: Report, coefs: dict[str, Any], rule: promotion.Rule
-) -> tuple[str, promotion.Decision]:
+    run: Run, compared: Comparison, reported: Report, coefs: dict[str, Any], rule: promotion.PromotionRule
+) -> tuple[str, promotion.PromotionDecision]:
     client, dataset, champion = MlflowClient(), compared.dataset, compared.champion
     name = registry.registered_name(dataset.reference_model)
     card = model_card(compared, reported, coefs)
@@ -152,7 +152,6 @@ def _register(
 def _write(output: Path, files: Mapping[str, bytes], coefs: dict[str, Any]) -> None:
     for name, data in files.items():
         write_whole(output / name, data)
-    write_whole(output / contract.SCHEMA_FILE, contract.schema_text().encode())
     for table in contract.tables_of(coefs["feature_set"]).values():
         write_whole(output / table.name, table.read_bytes())
     contract.write_json(output / contract.COEFS, coefs)
@@ -187,8 +186,8 @@ def _check_study(config: DictConfig, search: str) -> None:
             )
 
 
-def _settings(config: DictConfig) -> Settings:
-    return Settings(
+def _settings(config: DictConfig) -> ComparisonSettings:
+    return ComparisonSettings(
         grouped=config.cross_validation.grouped,
         folds=config.cross_validation.folds,
         repeats=config.cross_validation.repeats,

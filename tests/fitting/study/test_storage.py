@@ -9,7 +9,7 @@ import pytest
 from tests.fitting.study.test_tpe import tpe, work
 from tests.fitting.test_comparison import models
 from tests.postgres import Postgres
-from token_approx.errors import InputError
+from token_approx.errors import StoreError
 from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.search import Trial
 from token_approx.fitting.study.storage import VARIABLE, has_password, open_storage, shown, storage_url
@@ -53,7 +53,7 @@ def test_where_the_storage_is(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_cannot_be_opened(url: str, message: str) -> None:
     """Each is one error that says why, without the password."""
-    with pytest.raises(InputError, match=message) as raised:
+    with pytest.raises(StoreError, match=message) as raised:
         open_storage(url, 1, 2)
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -70,7 +70,7 @@ def test_a_database_that_goes_away(postgres: Postgres, make_records: Callable[..
 
     with contextlib.ExitStack() as stack:
         stack.callback(postgres.start)
-        with pytest.raises(InputError, match=r"storage=.*:\*\*\*@.* does not answer") as raised:
+        with pytest.raises(StoreError, match=r"storage=.*:\*\*\*@.* does not answer") as raised:
             work(tpe(url, 6), dataset, compared, on_trial=stop)
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)

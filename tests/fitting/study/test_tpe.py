@@ -21,11 +21,11 @@ from tests.postgres import Postgres
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Candidate, Hyperparameter, Model
 from token_approx.fitting.comparison import Comparison, candidates_table, compare
-from token_approx.fitting.cross_validation import Evaluation, OnRepeat, Settings, evaluate
+from token_approx.fitting.cross_validation import ComparisonSettings, Evaluation, OnRepeat, evaluate
 from token_approx.fitting.dataset import Dataset, read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.search import Trial
-from token_approx.fitting.selection import Rule
+from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 from token_approx.fitting.study.exchange import as_json, from_json
 from token_approx.fitting.study.queue import FAILED, Places, join_study
@@ -72,7 +72,7 @@ def work(
     search: Tpe,
     dataset: Dataset,
     compared: dict[str, Model],
-    settings: Settings = SETTINGS,
+    settings: ComparisonSettings = SETTINGS,
     on_trial: Callable[[Trial, int], None] = lambda *_: None,
     names: tuple[str, ...] = ("bytes", "words"),
 ) -> Comparison:
@@ -84,7 +84,7 @@ def work(
         compared,
         search,
         settings,
-        Rule(("ols", "ridge", "failing"), by="cv", sane=False),
+        SelectionRule(("ols", "ridge", "failing"), by="cv", sane=False),
         on_trial=on_trial,
     )
 
