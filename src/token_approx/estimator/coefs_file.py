@@ -53,7 +53,10 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
         name: tables / file if tables else _table_file(path, file, digest)
         for name, (file, digest) in named.items()
     }
-    return fields | {"tables": {name: _table(found[name], digest) for name, (_, digest) in named.items()}}
+    # A model of requests names one table for the texts of each kind.
+    digests = {found[name]: digest for name, (_, digest) in named.items()}
+    loaded = {path: _table(path, digest) for path, digest in digests.items()}
+    return fields | {"tables": {name: loaded[found[name]] for name in named}}
 
 
 def _table_file(coefs: Path, file: str, digest: object) -> Path:

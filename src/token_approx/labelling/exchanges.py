@@ -55,9 +55,7 @@ def request_records(
     return _distinct(pd.DataFrame(rows))
 
 
-def _requests(
-    frame: pd.DataFrame, files: Mapping[str, str]
-) -> Iterator[tuple[dict[str, Any], str]]:
+def _requests(frame: pd.DataFrame, files: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
     families = catalogue()
     for row in frame.sort_values(["repository", "id"]).to_dict("records"):
         model, tokens = row["model"], row["input_tokens"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from token_approx.estimator.coefs_file import COEFS
 from token_approx.files import write_whole
+from token_approx.requests.named import TEXT
 from token_approx.text.features import NGRAM, TABLES
 
 __all__ = ["COEFS", "SCHEMA_FILE", "SCHEMA_VERSION", "schema_text", "sha256", "tables_of", "write_json"]
@@ -16,11 +17,21 @@ SCHEMA_VERSION = 2
 SCHEMA_FILE = "model_coefs.schema.json"
 
 
-def tables_of(features: Iterable[str]) -> dict[str, Path]:
-    """Return the files of the shipped n-gram tables that some features are costs under."""
+def tables_of(features: Iterable[str], of_requests: str | None = None) -> dict[str, Path]:
+    """Return the files of the shipped n-gram tables that some features are costs under.
+
+    `of_requests` names the table of the costs of requests' texts.
+    """
     tables = files("token_approx.text") / "tables"
     shipped = {NGRAM + table: Path(str(tables / f"{table}.json")) for table in TABLES}
-    return {name: shipped[name] for name in features if name in shipped}
+    of_texts = None if of_requests is None else Path(str(tables / f"{of_requests}.json"))
+    found = {}
+    for name in features:
+        if name in shipped:
+            found[name] = shipped[name]
+        elif of_texts is not None and name.startswith(TEXT):
+            found[name] = of_texts
+    return found
 
 
 def schema_text() -> str:

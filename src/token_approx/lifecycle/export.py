@@ -39,7 +39,7 @@ def model_coefs(
         },
         "tables": {
             name: {"file": path.name, "sha256": sha256(path)}
-            for name, path in tables_of(candidate.features).items()
+            for name, path in tables_of(candidate.features, comparison.dataset.table).items()
         },
         "upper_bound": [_bound(bound) for bound in reported.upper],
         "lower_bound": [_bound(bound) for bound in reported.lower],
@@ -71,6 +71,7 @@ def _bound(bound: Bound) -> dict[str, float | None]:
         "offset": bound.offset,
         "from": bound.start,
         "to": bound.end if math.isfinite(bound.end) else None,
+        **({"kind": bound.kind} if bound.kind else {}),
     }
 
 

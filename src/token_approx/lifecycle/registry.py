@@ -25,7 +25,7 @@ CARD = "model_card.md"
 LONGEST_DESCRIPTION = 5000
 # The folders that hold the estimator and all that it imports, and the modules beside them: a copy of these
 # runs with numpy alone.
-CARRIED = ("text", "estimator")
+CARRIED = ("text", "requests", "estimator")
 BESIDE = ("__init__.py", "errors.py", "files.py")
 EXAMPLE = ["How many tokens will this be?"]
 # The column has no name, so that MLflow takes lists of strings too; the model refuses a column of another.

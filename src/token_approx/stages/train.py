@@ -117,7 +117,7 @@ def train(config: DictConfig) -> None:
             by = f"{compared.rule.basis(compared.champion)}/{compared.rule.metric}"
             leaderboard = share_leaderboard(run, by, REPORT)
         output = Path(config.output)
-        _write(output, files, coefs)
+        _write(output, files, coefs, dataset.table)
     console.summary(compared, coefs, output, leaderboard, seconds, decision)
 
 
@@ -149,11 +149,11 @@ def _register(
     return version, patiently(lambda: promotion.promote(client, challenge, rule), rule.patience)
 
 
-def _write(output: Path, files: Mapping[str, bytes], coefs: dict[str, Any]) -> None:
+def _write(output: Path, files: Mapping[str, bytes], coefs: dict[str, Any], table: str | None) -> None:
     for name, data in files.items():
         write_whole(output / name, data)
-    for table in contract.tables_of(coefs["feature_set"]).values():
-        write_whole(output / table.name, table.read_bytes())
+    for shipped in set(contract.tables_of(coefs["feature_set"], table).values()):
+        write_whole(output / shipped.name, shipped.read_bytes())
     contract.write_json(output / contract.COEFS, coefs)
     write_golden_vectors(output / contract.COEFS)
 

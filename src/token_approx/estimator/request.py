@@ -1,0 +1,115 @@
+"""A provider's request -> its total: tokens by part, bounds, and what cannot be known from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..requests import PARTS, RequestFeatures, read_request
+from ..requests.named import base_features, named_features, part_of
+from .bounds import Line
+from .catalogue import catalogue
+from .total import Decision, Total
+
+if TYPE_CHECKING:
+    from .estimator import Estimator
+
+REQUEST = "request"
+
+
+@dataclass(frozen=True)
+class RequestTotal(Total):
+    """The estimate of a whole request.
+
+    `parts` are the tokens of each of its parts, whole numbers that add up to `tokens`: system, messages,
+    tools, tool calls, tool results, images, documents, framing. `not_counted` lists, as "place: reason", what
+    the request has that no estimate can know; its tokens come on top, so the decision is then `ask` unless
+    what is known exceeds the limit already.
+    """
+
+    parts: Mapping[str, int] = field(default_factory=dict)
+    not_counted: tuple[str, ...] = ()
+
+    def decide(self, limit: int, confidence: float = 0.95) -> Decision:
+        """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
+
+        Raises:
+            InputError: the model was exported without bounds of that level.
+        """
+        decision = super().decide(limit, confidence)
+        return "ask" if self.not_counted and decision == "fits" else decision
+
+
+def request_total(estimator: "Estimator", body: Any, model: str = "", wire_format: str = "") -> RequestTotal:  # noqa: ANN401 - a mapping, JSON or an SDK's object
+    """Return the total of a request's body by an estimator of whole requests.
+
+    Raises:
+        InputError: the body is in no known format, or the estimator counts something else.
+    """
+    if estimator.counts_of != REQUEST:
+        raise InputError(
+            f"the model of {estimator.model} counts {estimator.counts_of}: give a model of whole requests"
+        )
+    features = read_request(body, model, wire_format)
+    values = feature_values(estimator, features)
+    linear_sum = estimator.linear_sum(values)
+    upper, lower = _lines(estimator.upper, features.kind), _lines(estimator.lower, features.kind)
+    total = RequestTotal([linear_sum], upper, lower, not_counted=features.not_counted)
+    return RequestTotal(
+        [linear_sum], upper, lower, 0, _parts(estimator, values, total.tokens), features.not_counted
+    )
+
+
+def feature_values(estimator: "Estimator", features: RequestFeatures) -> dict[str, float]:
+    """Return the features of a request that an estimator weighs."""
+    table = next(iter(estimator.tables.values()), None)
+    return named_features(estimator.weights, base_features(features, table), features.model, features.format)
+
+
+def family_of(body: Any, model: str = "") -> str:  # noqa: ANN401 - a mapping, JSON or an SDK's object
+    """Return the family of the model that is given, or else of the one that a request's body names.
+
+    Raises:
+        InputError: there is none, or the catalogue does not know it.
+    """
+    name = model or read_request(body).model
+    if not name:
+        raise InputError("the request names no model: give its name, such as model='claude-opus-5'")
+    return catalogue().find(name).family.name
+
+
+@lru_cache(maxsize=16)
+def shipped_request_model(family: str) -> "Estimator":
+    """Return the shipped estimator of whole requests to a family of models.
+
+    Raises:
+        InputError: none is shipped for that family; the message names those that there are.
+    """
+    from .coefs_file import read_coefs  # noqa: PLC0415 - read by the estimator, which imports this
+    from .estimator import Estimator  # noqa: PLC0415
+    from .shipped import DEFAULTS, TABLES  # noqa: PLC0415
+
+    folder = DEFAULTS / "requests"
+    path = folder / f"{family}.json"
+    if not path.exists():
+        there = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
+        raise InputError(f"no model of whole requests is shipped for {family!r}: there are {there}")
+    return Estimator(**read_coefs(path, TABLES))
+
+
+def _lines(lines: tuple[Line, ...], kind: str) -> tuple[Line, ...]:
+    """Return the bounds of a kind of request: its own at the levels that have them, else those of all."""
+    own = {line.confidence for line in lines if line.kind == kind}
+    return tuple(line for line in lines if line.kind == (kind if line.confidence in own else ""))
+
+
+def _parts(estimator: "Estimator", values: Mapping[str, float], tokens: int) -> dict[str, int]:
+    found = dict.fromkeys(PARTS, 0.0)
+    for name, weight in estimator.weights.items():
+        found[part_of(name)] += weight * values[name]
+    whole = {part: max(0, round(value)) for part, value in found.items()}
+    # What rounding leaves over is framing's, or the largest part's where framing has too little.
+    rest = tokens - sum(whole.values())
+    taker = "framing" if whole["framing"] + rest >= 0 else max(whole, key=lambda part: whole[part])
+    return whole | {taker: whole[taker] + rest}
