@@ -25,6 +25,7 @@ from token_approx import __version__
 from token_approx.fitting.candidates import Candidate, fit
 from token_approx.fitting.dataset import Dataset, Floats
 from token_approx.fitting.feature_sets import expand
+from token_approx.fitting.feature_sets import named as feature_sets_named
 from token_approx.fitting.left_out import bounds_by_kind, errors_by_category, left_out_estimates
 from token_approx.fitting.metrics import intervals, metrics
 from token_approx.labelling.counters.protocol import REQUEST
@@ -72,7 +73,7 @@ def _configured(name: str, records: str) -> tuple[Dataset, list[Candidate]]:
         config = compose("train", overrides=[f"dataset={name}", f"dataset.path={records}"])
     made = partial(instantiate, _convert_="all")
     dataset, models = made(config.dataset), made(config.estimator)
-    sets = expand(made(config.features), dataset.names)
+    sets = expand(feature_sets_named(config.features), dataset.names)
     candidates = []
     for feature_set in (found for found in SETS if found in sets):
         for spread in models["shrunk"].hyperparameters["text_spread"].grid:

@@ -11,7 +11,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow.tracking import MlflowClient
 
@@ -19,10 +19,11 @@ import token_approx
 from tests.conftest import ROOT
 from token_approx.errors import InputError
 from token_approx.estimator.bounds import Line, bound, bounds
-from token_approx.estimator.estimator import BASIC, Estimator
+from token_approx.estimator.estimator import BASIC, Estimator, rounded
 from token_approx.estimator.shipped import DEFAULTS, default_names
 from token_approx.fitting.bounds import Bound, evaluate_bounds
 from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.text.counts import count
 from token_approx.text.features import features, shipped_table
 
 COEFS: dict[str, Any] = {
@@ -77,6 +78,8 @@ def test_bounds_are_what_was_calibrated() -> None:
     assert bounds(ours[::-1], estimates, 0.95).tolist() == expected.tolist()
 
 
+@pytest.mark.usefixtures("each_kernel")
+@settings(deadline=None)  # numpy's calls take long where other programs run
 @given(st.lists(st.text(st.characters(codec=None, exclude_categories=())) | st.binary(), max_size=20))
 def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
     """Estimates, bounds and domain of many texts are those of each text, to the last bit."""
@@ -88,6 +91,14 @@ def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
     assert found.input_tokens.tolist() == [estimator.estimate(text) for text in texts]
     assert found.upper_bound.tolist() == [estimator.upper_bound(text) for text in texts]
     assert found.in_domain.tolist() == [not estimator.out_of_domain(text) for text in texts]
+    for text in texts:
+        expected = (estimator.estimate(text), estimator.upper_bound(text), estimator.out_of_domain(text))
+        assert estimator.describe(text) == expected
+    weighs = replace(estimator, weights={**estimator.weights, "words": 0.5})
+    for text in texts:
+        features = {**vars(count(text)), **weighs.features(text)}
+        assert weighs.known_features(text) == features
+        assert weighs.estimate(text) == rounded(weighs.linear_sum(features))
     assert estimator.estimate_many(texts).tolist() == found.input_tokens.tolist()
     sums = estimator.linear_sums(
         {"ngram_o200k_base": np.array([1.1, 2.3]), **dict.fromkeys(BASIC, np.array([3.0, 7.0]))}

@@ -20,7 +20,7 @@ MODELS = ["ols", "ols_origin", "relative_ols", "ridge", "elastic_net", "huber"]
 def test_raw_coefficients_reproduce_the_estimator(name: str) -> None:
     """Intercept and coefficients in raw units predict as scikit-learn does."""
     model: Model = load_part("estimator", name)[name]
-    values = {key: space.grid[1] for key, space in model.hyperparameters.items()}
+    values = {key: space.grid[0] for key, space in model.hyperparameters.items()}
     fitted = fit(Candidate(name, model, "three", ("a", "b", "c"), values), X, TOKENS)
     estimator = model.make(**values)
     if model.standardize:

@@ -15,8 +15,8 @@ from token_approx.fitting.candidates import Hyperparameter, Model
 from token_approx.fitting.comparison import Comparison, candidates_table, compare
 from token_approx.fitting.cross_validation import ComparisonSettings, leave_sources_out
 from token_approx.fitting.dataset import Dataset, read_dataset
-from token_approx.fitting.feature_sets import every_subset, everything, exactly, expand
-from token_approx.fitting.search import Grid, Search
+from token_approx.fitting.feature_sets import every_subset, expand, named
+from token_approx.fitting.search import Grid, Search, without_duplicates
 from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 from token_approx.fitting.study.tpe import Tpe
@@ -119,6 +119,7 @@ def test_tpe_searches_prunes_and_is_seeded(make_records: MakeRecords, tmp_path: 
         assert len(found.trials) == search.size(models("ols", "ridge"), dict.fromkeys("abc", ())) == 23
         tables.append(candidates_table(found))
     assert {"complete", "pruned"} == set(tables[0]["state"])
+    assert tables[0]["flags"][tables[0]["state"] == "pruned"].str.contains("above the median").all()
     pd.testing.assert_frame_equal(tables[0], tables[1])
 
 
@@ -128,6 +129,18 @@ class Failing:
     def fit(self, *_: object) -> None:
         """Fail as scikit-learn's solvers do."""
         raise ValueError("singular")
+
+
+def test_a_candidate_tried_twice_counts_once(make_records: MakeRecords) -> None:
+    """Of trials of one candidate the one with the lowest number counts; the others say so, in any order."""
+    dataset = read_dataset("d", str(make_records(40)))
+    found = run(dataset, models("ols"))
+    first, *_ = found.trials
+    trials = [replace(first, number=number) for number in (7, 2, 5)]
+    kept = without_duplicates(trials)
+    assert [trial.state for trial in kept] == ["duplicate", "complete", "duplicate"]
+    assert {trial.reason for trial in kept if trial.state == "duplicate"} == {"the same as trial 2"}
+    assert all(trial.evaluation is None for trial in kept if trial.state == "duplicate")
 
 
 def test_failed_candidates_are_shown(make_records: MakeRecords) -> None:
@@ -153,22 +166,40 @@ def test_settings_that_make_no_sense(make_records: MakeRecords, tmp_path: Path) 
 
 
 def test_feature_sets() -> None:
-    """Subsets are all there, smallest first, told apart by name; unknown features are refused by name."""
-    held = ["bytes", "runes", "words", "lines", "x"]
-    sets = expand(
-        {
-            "bytes": partial(exactly, names=["bytes"]),
-            "subsets": partial(every_subset, names=held[:4]),
-            "all": everything,
-        },
-        held,
-    )
+    """Sets are named by their parts; subsets are all there, smallest first; a new table needs no new name."""
+    held = ["bytes", "runes", "words", "lines", "ngram_new", "ngram_own_2", "x_y"]
+    basic = ("bytes", "runes", "words", "lines")
+    sets = expand(named("bytes,subsets,all"), held)
     assert len(sets) == 16
     assert list(sets)[:3] == ["bytes", "runes", "words"]
-    assert sets["basic"] == ("bytes", "runes", "words", "lines")
+    assert sets["basic"] == basic
     assert sets["all"] == tuple(held)
-    with pytest.raises(InputError, match="feature 'y' is not in every record: valid are bytes, runes"):
-        exactly(held, ["y"])
+    assert list(expand(named("default"), held)) == [
+        "bytes", "bytes_words", "basic", "ngram_new", "ngram_own_2", "all",
+    ]  # fmt: skip
+    assert list(expand(named("default"), ["words", "z"])) == ["all"], "what the records lack is left out"
+    chosen = expand(named(["bytes_words", "basic_ngram_own_2", "ngram_new+x_y", "basic_ngram_*"]), held)
+    assert chosen == {
+        "bytes_words": ("bytes", "words"),
+        "basic_ngram_own_2": (*basic, "ngram_own_2"),
+        "ngram_new+x_y": ("ngram_new", "x_y"),
+        "basic_ngram_new": (*basic, "ngram_new"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ngram_y", "feature 'ngram_y' is not in every record: valid are bytes, runes"),
+        ("byts", r"unknown features=byts \(did you mean bytes\?\): valid are default, all, subsets, basic"),
+        ("basic_ngram_*", "the records hold no n-gram feature: they hold bytes, runes"),
+        ("subsets", "feature 'words' is not in every record"),
+    ],
+)
+def test_feature_sets_that_are_none(name: str, message: str) -> None:
+    """What the records lack, and what is no name, is refused with what there is."""
+    with pytest.raises(InputError, match=message):
+        expand(named(name), ["bytes", "runes"])
 
 
 def test_hyperparameter_grids_lie_in_their_ranges() -> None:

@@ -1,5 +1,6 @@
 """The champion is simple, sane, and clearly better than the baseline, or the run says so."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import Dataset, read_dataset
 from token_approx.fitting.feature_sets import exactly
 from token_approx.fitting.nonnegative import NonNegativeRegression
-from token_approx.fitting.sanity import MARK, Sanity
+from token_approx.fitting.sanity import Flag, Sanity
 from token_approx.fitting.search import Grid
 from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
@@ -115,16 +116,20 @@ def test_flags() -> None:
     candidate = Candidate("ols", ols, "two", ("bytes", "words"))
 
     def flags(intercept: float, *weights: float, smallest: float = 100.0) -> str:
-        return "; ".join(Sanity().flags(candidate, LinearFit(intercept, np.array(weights)), smallest))
+        return "; ".join(
+            map(str, Sanity().flags(candidate, LinearFit(intercept, np.array(weights)), smallest))
+        )
 
     assert flags(7, 0.25, 0.1) == ""
     assert flags(-0.2, 0.25, 0.1) == ""
     assert (
         flags(-800, 0.25, 0.1)
-        == f"{MARK}: -800 tokens for an empty text; the intercept is larger than the smallest record"
+        == "says -800 tokens for an empty text; has an intercept larger than its smallest record"
     )
-    assert f"{MARK}: 60 tokens" in flags(60, 0.25, 0.1)
-    assert f"{MARK}: a negative weight on words" in flags(0, 0.25, -0.1)
+    assert flags(60, 0.25, 0.1) == "says 60 tokens for an empty text"
+    assert flags(0, 0.25, -0.1) == "says fewer tokens for a text with more words"
+    large = Sanity().flags(candidate, LinearFit(15, np.array([0.25, 0.1])), 10.0)
+    assert [flag.bars for flag in large] == [False], "that is to be known, and bars nothing"
 
 
 def test_the_shape_on_small_texts() -> None:
@@ -138,12 +143,15 @@ def test_the_shape_on_small_texts() -> None:
     )
     sanity, model = Sanity(documents), Model(make=NonNegativeRegression)
 
-    def flags(name: str) -> list[str]:
+    def flags(name: str) -> list[Flag]:
         return sanity.flags(Candidate("m", model, name, (name,)), LinearFit(7.0, np.array([1.1])), 50)
 
     assert flags("ngram_claude_2") == []
-    assert all(flag.startswith(MARK) for flag in flags("words"))
-    assert len(flags("words")) == 2
+    example, short, medium = flags("words")
+    assert example.text == "says 66 tokens for a chat message of about 12"
+    assert "texts of 1 to 19 tokens" in short.text
+    assert "texts of 20 to 199 tokens" in medium.text
+    assert all(flag.bars for flag in (example, short, medium))
     assert Sanity.read(Path("nowhere.parquet")).documents is None
 
 
@@ -155,9 +163,13 @@ def test_insane_candidates_are_passed_over_and_not_promoted(make_records: MakeRe
     found = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols", "nonnegative")
     assert found.champion.candidate.model_name == "nonnegative"
     assert found.sane
-    assert [reason for _, reason in found.selection.passed_over] == [MARK]
+    ((_, reason),) = found.selection.passed_over
+    assert re.fullmatch(r"says \d+ tokens for an empty text", reason)
+    assert not found.refused
+    assert [found.eligible(each) for each in found.ranked] == [True, False]
     alone = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols")
     assert not alone.sane
+    assert "tokens for an empty text" in alone.refused
     assert alone.champion.candidate.model_name == "ols"
     # Where none makes sense, that is no reason to pass one over.
     neither = run(

@@ -18,14 +18,14 @@ from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.feature_sets import exactly
-from token_approx.fitting.sanity import MARK
+from token_approx.fitting.sanity import Flag
 from token_approx.fitting.search import Grid
 from token_approx.fitting.selection import SelectionRule
 from token_approx.fitting.splits import random_split
 from token_approx.lifecycle.export import model_coefs
 from token_approx.reporting.card import model_card
 from token_approx.reporting.facts import error_tables, known_gaps
-from token_approx.reporting.figures import png
+from token_approx.reporting.ranking import barred, ranking
 from token_approx.reporting.report import Report, report
 from token_approx.reporting.report_page import report_page
 
@@ -50,12 +50,11 @@ class Found:
     compared: Comparison
     reported: Report
     coefs: dict[str, Any]
-    figures: dict[str, bytes]
 
     def page(self, **provenance: str | None) -> str:
         """Return the page, with another provenance if asked."""
         coefs = self.coefs | {"provenance": self.coefs["provenance"] | provenance}
-        return report_page(self.compared, self.reported, coefs, self.figures).decode()
+        return report_page(self.compared, self.reported, coefs).decode()
 
 
 def find(path: Path) -> Found:
@@ -74,7 +73,7 @@ def find(path: Path) -> Found:
     )
     reported = report(compared, SETTINGS, None, "unseen_source")
     coefs = model_coefs(compared, reported, "one-user-message", PROVENANCE)
-    return Found(compared, reported, coefs, {name: png(each) for name, each in reported.figures.items()})
+    return Found(compared, reported, coefs)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +154,7 @@ def test_the_page_says_what_was_found(found: Found) -> None:
     text = parsed.text.replace("\N{NO-BREAK SPACE}", " ")
     champion = found.compared.champion
     low, high = found.compared.test_intervals["mae"]
-    assert f"candidates is {champion.candidate.name}, fitted on" in text
+    assert f"candidates is {champion.candidate.name} ({champion.candidate.title}), fitted on" in text
     assert f"{champion.test['mape']:.2f} %" in text
     assert f"{champion.test['mae']:.1f} tokens" in text
     assert f"95 % interval {low:.1f} to {high:.1f}" in text
@@ -166,14 +165,16 @@ def test_the_page_says_what_was_found(found: Found) -> None:
     assert len(gaps) > 2
     assert [gap for gap in gaps if " ".join(gap.split()) not in text] == []
     drawn = {str(attributes["src"]).partition(",")[2] for _, attributes in parsed.all("img")}
-    assert drawn == {base64.b64encode(data).decode() for data in found.figures.values()}
+    assert drawn == {base64.b64encode(data).decode() for data in found.reported.figures.values()}
     assert 'load_model("models:/token-approx-made-up@champion")' in text
 
 
 @pytest.mark.parametrize("sane", [True, False])
 def test_a_champion_that_makes_no_sense_on_short_texts_is_told(found: Found, *, sane: bool) -> None:
     """The page says that the champion makes sense below the sizes it was fitted on only where it does."""
-    flags = {name: [] if sane else [f"{MARK}: -9 tokens for an empty text"] for name in found.compared.flags}
+    flags = {
+        name: [] if sane else [Flag("says -9 tokens for an empty text")] for name in found.compared.flags
+    }
     text = Parsed(replace(found, compared=replace(found.compared, flags=flags)).page()).text
     assert ("and makes sense far below the sizes it was fitted on." in text) == sane
     assert ("it makes no sense (see the known gaps)." in text) != sane
@@ -181,6 +182,27 @@ def test_a_champion_that_makes_no_sense_on_short_texts_is_told(found: Found, *, 
         "a space is missing"
     )
     assert ("-9 tokens for an empty text" in text) != sane
+
+
+def test_the_ranking_ends_with_what_may_not_be_chosen(found: Found) -> None:
+    """The champion is the first row; what makes no sense stands in a table of its own, with an example."""
+    compared = found.compared
+    _, worse, *_ = compared.ranked
+    flags: dict[str, list[Flag]] = {name: [] for name in compared.flags} | {
+        worse.candidate.name: [Flag("says -9 tokens for a chat message of about 12"), Flag("is 80 % off")]
+    }
+    ruled = replace(compared, flags=flags, rule=replace(compared.rule, sane=True))
+    first, *others = ranking(ruled, 99)
+    assert first.champion
+    assert first.place == 1
+    assert worse.candidate.name not in {each.name for each in others}
+    (last,) = barred(ruled, 99)
+    assert last.name == worse.candidate.name
+    assert last.place == len(compared.ranked)
+    text = Parsed(replace(found, compared=ruled).page()).text
+    assert text.index("Candidates that make no sense on short texts") < text.index(
+        "says -9 tokens for a chat"
+    )
 
 
 def test_an_unregistered_model_is_not_loaded_from_the_registry(found: Found) -> None:

@@ -157,16 +157,16 @@ def test_an_invalid_key_is_one_line(folder: Path, provider: Provider) -> None:
     assert provider.asked == {MINIMAL_MESSAGE: 1}
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_in_between(folder: Path, provider: Provider, kind: signal.Signals) -> None:
-    """Ctrl-C and kill -9: what was counted is kept, and only the rest is asked for."""
+    """Ctrl-C, kill and kill -9: what was counted is kept, and only the rest is asked for."""
     samples = make_samples(folder, 200)
     process = stage(folder, provider, "labelling.requests_per_minute=6000")
     provider.wait_for_answers(60)
     process.send_signal(kind)
     _, errors = process.communicate()
-    assert process.returncode == (130 if kind == signal.SIGINT else -kind)
-    assert ("interrupted" in errors) == (kind == signal.SIGINT)
+    assert process.returncode == (-kind if kind == signal.SIGKILL else 130)
+    assert ("interrupted" in errors) == (kind != signal.SIGKILL)
     lines = (folder / "labelled.jsonl").read_bytes().splitlines(keepends=True)
     finished = {json.loads(line)["id"] for line in lines if line.endswith(b"\n")}
     assert 60 - 9 <= len(finished) < 200

@@ -87,8 +87,8 @@ def test_workers_fill_one_study_though_one_is_killed(
     quick = "workers=1 candidate_figures=0"
     heartbeats = "search.heartbeat_interval=1 search.grace_period=4"
     chosen = {
-        "dataset": "custom", "records": str(records), "features": "bytes,bytes_words", "models": "ols,ridge",
-        "search": "optuna", "study": "team", "trials": str(TRIALS),
+        "dataset": "custom", "records": str(records), "features": "bytes,bytes_words",
+        "estimator": "ols,ridge", "search": "optuna", "study": "team", "trials": str(TRIALS),
     }  # fmt: skip
 
     def overrides(name: str) -> str:

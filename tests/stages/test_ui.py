@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Route, ViewportSize, expect, sync_playwrig
 from tests.conftest import write_records
 from tests.lifecycle.serving import serving
 from tests.stages.test_train import FAST, project
+from token_approx.lifecycle.candidate_runs import RANK
 from token_approx.reporting.report_page import REPORT
 
 pytestmark = pytest.mark.slow
@@ -71,7 +72,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     store = f"sqlite:///{folder}/mlflow.db"
-    runs = MlflowClient(store).search_runs(["1"], order_by=[f"metrics.`{RULE}`"])
+    runs = MlflowClient(store).search_runs(["1"], order_by=[f"metrics.{RANK}"])
     (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
     candidates = [run for run in runs if run is not parent]
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -80,7 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         context = playwright.chromium.launch_persistent_context(
             folder / "browser", executable_path=browser, args=QUIET, viewport=SIZE
         )
-        site = Site(address, context.pages[0], parent, candidates, folder / "project/output")
+        site = Site(address, context.pages[0], parent, candidates, folder / "project/results/custom")
 
         def loopback(route: Route) -> None:
             if route.request.url.startswith((address, "data:", "blob:")):
@@ -97,7 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def test_the_leaderboard_is_one_click_away(site: Site) -> None:
-    """The run's description leads to its candidates by the rule's error, the lowest first, names uncut."""
+    """The run's description leads to its candidates, the champion first, names uncut."""
     page = site.follow("Leaderboard")
     names = page.locator(".ag-pinned-left-cols-container [role=row] [col-id='attributes.`Run Name`']")
     expect(names).to_have_count(len(site.candidates))
@@ -120,13 +121,14 @@ def test_the_leaderboard_is_one_click_away(site: Site) -> None:
     for metric in (RULE, "unseen_source/mape", "test/mae"):
         header = page.locator(f".ag-header [role=columnheader][col-id='metrics.`{metric}`']")
         expect(header).to_be_in_viewport(ratio=1)
-    expect(page.get_by_text(f"Sort: {RULE}")).to_be_visible()
+    expect(page.get_by_text(f"Sort: {RANK}")).to_be_visible()
 
 
 def test_learning_curves_are_compared(site: Site) -> None:
-    """The description leads to one chart with the curves of the ten best candidates and the champion."""
+    """The description leads to one chart with the curves of the champion and the ten best."""
     champion = next(run for run in site.candidates if run.data.tags["champion"] == "true")
-    drawn = {run.info.run_id: run.info.run_name for run in [*site.candidates[:10], champion]}
+    assert champion is site.candidates[0]
+    drawn = {run.info.run_id: run.info.run_name for run in site.candidates[:11]}
     page = site.follow("Learning curves")
     chart = page.locator(".js-plotly-plot").first
     # Beside each line with its points stands one without, for what smoothing leaves out.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT, native_kernel
@@ -28,6 +28,7 @@ BITMAPS = st.none() | st.integers(0, 2**32).map(lambda seed: np.random.default_r
 
 
 @pytest.mark.usefixtures("each_kernel")
+@settings(deadline=None)  # a plan is made for each example
 @given(text=TEXTS, name=st.sampled_from(sorted(TABLES)), pairs=BITMAPS, threes=BITMAPS)
 def test_a_measure_is_the_definition_s(
     text: str | bytes, name: str, pairs: bytes | None, threes: bytes | None

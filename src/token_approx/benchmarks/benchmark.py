@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
+from token_approx.benchmarks.jobs import DESCRIBED, SHIPPED, adverse_speed, job_speed, shown, speed_table
 from token_approx.benchmarks.throughput import error_throughput_figure, load_seconds, mixed_text, speed
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
@@ -23,11 +24,13 @@ from token_approx.reporting.figures import png
 from token_approx.reporting.peers import PEERS, TARGET, Count, available
 from token_approx.stages import console
 from token_approx.stages.command_line import run_stage
+from token_approx.text import kernel
 
 CHAMPION = "champion"
-PEER = "from token_approx import peers; peers.{name}()('a')"
+PEER = "from token_approx.reporting import peers; peers.{name}()('a')"
 LOADS = {
-    "n-gram table": PEER.format(name="ngram_table"),
+    "n-gram table": f"from token_approx.text.ngrams import NgramTable as T; T.load('{TARGET}').score('a')",
+    SHIPPED: f"from token_approx import Estimator; Estimator.default('{TARGET}').estimate('a')",
     CHAMPION: "from token_approx import Estimator; Estimator.load({coefs!r}).estimate('a')",
     "tiktoken": PEER.format(name="tiktoken"),
     "rs-bpe": PEER.format(name="rs_bpe"),
@@ -42,7 +45,11 @@ def benchmark(config: DictConfig) -> None:
     if config.rounds < 1:
         raise InputError(f"rounds={config.rounds}: give at least 1")
     coefs = str(config.coefs)
-    counts, absent = available({**PEERS, CHAMPION: lambda: Estimator.load(coefs).estimate})
+    shipped = Estimator.default(TARGET)
+    ours = {CHAMPION: Estimator.load(coefs).estimate, SHIPPED: shipped.estimate}
+    ours[DESCRIBED] = lambda text: shipped.describe(text).input_tokens
+    counts, absent = available(PEERS)
+    counts |= ours
     for name, reason in absent.items():
         console.notice(f"{name} is left out: {reason}")
     folders = [Path(folder) for folder in config.text] or [Path(sysconfig.get_path("stdlib"))]
@@ -57,10 +64,15 @@ def benchmark(config: DictConfig) -> None:
     table = table.rename_axis("counter")
     out = Path(config.out)
     write_whole(out / "benchmark.csv", table_csv(table.reset_index()))
+    text_bytes = text.encode()
+    adverse = adverse_speed(shipped.tables[f"ngram_{TARGET}"].score, text_bytes, config.seed, config.rounds)
+    summary = speed_table(table, loads, adverse, job_speed(shipped, text))
+    write_whole(out / "speed.csv", table_csv(summary))
     write_whole(out / "error_against_throughput.png", png(error_throughput_figure(table)))
-    title = f"{len(text.encode()) / 1e6:.1f} MB of mixed text, one core, median of {config.rounds}"
+    title = f"{len(text_bytes) / 1e6:.1f} MB of mixed text, one core, median of {config.rounds}"
     console.table(title, table.reset_index())
-    console.notice(f"written: {out / 'benchmark.csv'}, {out / 'error_against_throughput.png'}")
+    console.table(f"Speed in the same run, {kernel.name()} kernel", shown(summary))
+    console.notice(f"written: {out}/benchmark.csv, speed.csv and error_against_throughput.png")
 
 
 def _errors(corpus: str) -> dict[str, float]:

@@ -41,9 +41,10 @@ def known_number(name: str, tokens: object) -> float:
     Raises:
         InputError: it is negative, not finite, or not a number.
     """
-    if isinstance(tokens, bool) or not isinstance(tokens, Real) or not 0 <= tokens < math.inf:
+    number = float(tokens) if isinstance(tokens, Real) and not isinstance(tokens, bool) else math.nan
+    if not 0 <= number < math.inf:
         raise InputError(f"{name}={tokens!r} is not a number of tokens. Give a number of at least 0.")
-    return float(tokens)
+    return number
 
 
 def message_text(message: Message, place: int) -> str:

@@ -41,5 +41,5 @@ def _known(
 ) -> Iterator[tuple[str, str, str, tuple[float, float]]]:
     for name, limits in domain.items():
         above, _, below = name.partition("/")
-        if above in features and below in ("", *features):
+        if above in features and (not below or below in features):
             yield name, above, below, limits

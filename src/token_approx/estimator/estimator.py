@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, AnyStr, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ..text.counts import count, count_many, encode
+from ..text.counts import count_many, encode
 from . import cutting
 from .bounds import Floats, Line, bound, bounds
 from .coefs_file import read_coefs
@@ -19,9 +19,17 @@ from .linear_model import BASIC, LinearModel
 from .request import REQUEST, RequestTotal, request_total, shipped_request_model
 from .total import Decision, Total, rounded
 
-__all__ = ["BASIC", "Estimates", "Estimator", "Line", "rounded"]
+__all__ = ["BASIC", "Description", "Estimates", "Estimator", "Line", "rounded"]
 
 Integers = npt.NDArray[np.int64]
+
+
+class Description(NamedTuple):
+    """What is said of a text: two numbers of tokens, and why it is out of domain, "" if it is not."""
+
+    input_tokens: int
+    upper_bound: int
+    out_of_domain: str
 
 
 class Estimates(NamedTuple):
@@ -99,6 +107,17 @@ class Estimator(LinearModel):
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
         return _rounded_many(self.linear_sums(self.features_many(texts)))
 
+    def describe(self, text: str | bytes, confidence: float = 0.95) -> Description:
+        """Return the estimate, the upper bound, and why the text is out of domain, in one pass over it.
+
+        Raises:
+            InputError: the model was exported without a bound of that level.
+        """
+        features = self.known_features(text)
+        linear_sum = self.linear_sum(features)
+        upper = math.ceil(bound(self.upper, linear_sum, confidence))
+        return Description(rounded(linear_sum), upper, out_of_domain(self.domain, features))
+
     def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
         """Return the estimate, the upper bound and whether it is in domain, of each text.
 
@@ -141,7 +160,7 @@ class Estimator(LinearModel):
 
         A feature, or a ratio of two, may lie a tenth outside of the range seen in training.
         """
-        return out_of_domain(self.domain, asdict(count(text)) | self.features(text))
+        return out_of_domain(self.domain, self.known_features(text))
 
     def in_domain(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
         """Return whether `out_of_domain` finds nothing in texts with these features, of shape (texts,) each.
@@ -219,10 +238,11 @@ class Estimator(LinearModel):
         return self.total([self.linear_sum_of(text)])
 
 
-def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:
+def _encoded(texts: Sequence[str | bytes]) -> list[str | bytes]:
     if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
         raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
-    return [text if isinstance(text, bytes) else encode(text) for text in texts]
+    # A string of ASCII is its own UTF-8.
+    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in texts]
 
 
 def _rounded_many(linear_sums: Floats) -> Integers:

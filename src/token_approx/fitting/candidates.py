@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from token_approx.fitting.dataset import Floats
+from token_approx.fitting.feature_sets import COUNTS
+from token_approx.text.features import NGRAM
 
 
 class FitError(ArithmeticError):
@@ -31,13 +33,17 @@ class Model:
 
     `make` builds the scikit-learn estimator from hyperparameters. `standardize` fits it on features and
     tokens with mean 0 and standard deviation 1 (penalties and robust losses depend on the scale).
-    `relative` weights every record by 1/tokens^2, so that the squared relative error is minimised.
+    `relative` weights every record by 1/tokens^2, so that the squared relative error is minimised. On fewer
+    features than `least_features` it tells nothing that a simpler one does not. `title` says in plain words
+    what it makes of the features.
     """
 
     make: Callable[..., Any]
     standardize: bool = False
     relative: bool = False
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
+    least_features: int = 1
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,19 @@ class Candidate:
         """Return the run's name, such as `huber · bytes_words · epsilon=1.35`."""
         settings = [f"{key}={value:.4g}" for key, value in self.hyperparameters.items()]
         return " · ".join([self.model_name, self.feature_set, *settings])
+
+    @property
+    def title(self) -> str:
+        """Return in plain words what it is, such as `n-gram table claude_2 × scale`."""
+        counts = "all four counts" if set(COUNTS) <= set(self.features) else ""
+        others = [name for name in self.features if not (counts and name in COUNTS)]
+        tables = [name for name in others if name.startswith(NGRAM)]
+        counted = f"{len(tables)} n-gram tables" if len(tables) > 1 else ""
+        names = [
+            name.replace(NGRAM, "n-gram table ", 1) for name in others if not (counted and name in tables)
+        ]
+        parts = " + ".join(filter(None, [counts, *names, counted]))
+        return f"{parts} {self.model.title or self.model_name}"
 
 
 @dataclass(frozen=True)

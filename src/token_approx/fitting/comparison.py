@@ -14,8 +14,8 @@ from token_approx.fitting.cross_validation import ComparisonSettings, Evaluation
 from token_approx.fitting.dataset import Dataset, Floats, Indices, Split
 from token_approx.fitting.feature_sets import FeatureSets, expand
 from token_approx.fitting.metrics import METRICS, intervals
-from token_approx.fitting.sanity import MARK, Sanity
-from token_approx.fitting.search import Search, Trial
+from token_approx.fitting.sanity import Flag, Sanity, barring
+from token_approx.fitting.search import Search, Trial, without_duplicates
 from token_approx.fitting.selection import Selection, SelectionRule, select
 
 
@@ -29,7 +29,7 @@ class Comparison:
     trials: tuple[Trial, ...]
     selection: Selection
     rule: SelectionRule
-    flags: Mapping[str, Sequence[str]]
+    flags: Mapping[str, Sequence[Flag]]
     test_intervals: dict[str, tuple[float, float]]
 
     @property
@@ -40,13 +40,31 @@ class Comparison:
     @property
     def sane(self) -> bool:
         """Say whether nothing bars the champion from promotion."""
-        return not any(flag.startswith(MARK) for flag in self.flags[self.champion.candidate.name])
+        return not self.barring(self.champion)
+
+    @property
+    def refused(self) -> str:
+        """Return why the rule refuses the champion for use, "" where it does not."""
+        return "; ".join(self.barring(self.champion)) if self.rule.sane else ""
 
     @property
     def ranked(self) -> list[Evaluation]:
-        """Return the complete candidates, lowest error first, by what the rule compares."""
+        """Return the complete candidates: the champion, then the others by error, those barred at the end."""
         complete = [trial.evaluation for trial in self.trials if trial.evaluation is not None]
-        return sorted(complete, key=lambda e: (self.rule.error(e), e.candidate.name))
+        return sorted(complete, key=self._place)
+
+    def barring(self, evaluation: Evaluation) -> tuple[str, ...]:
+        """Return what bars a candidate from being chosen, in words that follow its name."""
+        return barring(self.flags[evaluation.candidate.name])
+
+    def eligible(self, evaluation: Evaluation) -> bool:
+        """Say whether the rule lets a candidate be chosen."""
+        return not (self.rule.sane and self.barring(evaluation))
+
+    def _place(self, evaluation: Evaluation) -> tuple[bool, bool, float, str]:
+        other = evaluation is not self.champion
+        barred = other and not self.eligible(evaluation)
+        return barred, other, self.rule.error(evaluation), evaluation.candidate.name
 
     def estimates(self, rows: Indices) -> Floats:
         """Return the champion's unrounded estimates for some records, in tokens."""
@@ -79,6 +97,7 @@ def compare(
     for trial in search.trials_of(models, sets, measure, _conditions(dataset, train, test, settings)):
         on_trial(trial, expected)
         trials.append(trial)
+    trials = without_duplicates(trials)
     complete = [trial.evaluation for trial in trials if trial.evaluation is not None]
     if not complete:
         reason = trials[0].reason if trials else "the search is empty"
@@ -125,12 +144,14 @@ def candidates_table(comparison: Comparison) -> pd.DataFrame:
             {
                 "rank": rank,
                 "candidate": candidate.name,
+                "title": candidate.title,
                 "model": candidate.model_name,
                 "feature_set": candidate.feature_set,
                 "features": " ".join(candidate.features),
                 "champion": evaluation is comparison.champion,
                 "state": "complete",
-                "flags": "; ".join(comparison.flags[candidate.name]),
+                "eligible": comparison.eligible(evaluation),
+                "flags": "; ".join(map(str, comparison.flags[candidate.name])),
                 "gap_mae": evaluation.unseen_source.get("mae", np.nan) - evaluation.cv["mae"],
             }
             | {f"cv_{name}": evaluation.cv[name] for name in METRICS}
@@ -140,11 +161,14 @@ def candidates_table(comparison: Comparison) -> pd.DataFrame:
     rows += [
         {
             "candidate": trial.candidate.name,
+            "title": trial.candidate.title,
             "model": trial.candidate.model_name,
             "feature_set": trial.candidate.feature_set,
             "features": " ".join(trial.candidate.features),
             "champion": False,
             "state": trial.state,
+            "eligible": False,
+            "flags": trial.reason,
         }
         for trial in comparison.trials
         if trial.evaluation is None
@@ -201,7 +225,7 @@ def passed_over_table(comparison: Comparison) -> pd.DataFrame:
                 "champion_error": rule.error(champion),
                 "lower_by_percent": 100 * (1 - rule.error(evaluation) / rule.error(champion)),
                 "reason": reason,
-                "flags": "; ".join(comparison.flags[evaluation.candidate.name]),
+                "flags": "; ".join(map(str, comparison.flags[evaluation.candidate.name])),
             }
             for evaluation, reason in comparison.selection.passed_over
         ]

@@ -1,7 +1,8 @@
 """Does a candidate make sense far below the sizes it was fitted on, where programs will use it?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from token_approx.fitting.candidates import Candidate, LinearFit
 from token_approx.fitting.dataset import Floats
+from token_approx.text.features import NGRAM
 
 # What providers add to frame one message.
 MOST_TOKENS_OF_NOTHING = 20
@@ -16,14 +18,34 @@ MOST_TOKENS_OF_NOTHING = 20
 MOST_POINTS_WORSE = 2.0
 CLASSES = ((1, 20), (20, 200))
 LONG = 200
-TRUTHS = {
-    "ngram_claude_2": "claude_legacy",
-    "ngram_o200k_base": "o200k_base",
-    "ngram_cl100k_base": "cl100k_base",
-}
+# The column that counts what a table stands for, where it has another name than the table.
+TRUTHS = {"claude_2": "claude_legacy"}
 # An intercept of -0.2 is still an estimate of 0.
 LEAST_INTERCEPT = -0.5
-MARK = "extrapolates badly"
+# The length of a chat message, which serves as an example.
+MESSAGE = 12
+
+
+@dataclass(frozen=True)
+class Flag:
+    """What makes no sense about a candidate, in words that follow its name; `bars` it from being chosen."""
+
+    text: str
+    bars: bool = True
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measured documents: features (n,) by name, the counted tokens (n,) by n-gram feature."""
+
+    features: Mapping[str, Floats]
+    truths: Mapping[str, Floats]
+    # Errors of the tables alone, by feature: the same for every candidate.
+    errors: Mapping[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -32,41 +54,86 @@ class Sanity:
 
     documents: pd.DataFrame | None = None
 
+    @cached_property
+    def measured(self) -> Measured | None:
+        """Return the documents' columns as arrays, taken out of the table once for all candidates."""
+        return None if self.documents is None else _measured(self.documents)
+
     @classmethod
     def read(cls, path: Path) -> "Sanity":
         """Read the table of measured documents; without the file, the checks that need it are left out."""
         return cls(pd.read_parquet(path) if path.is_file() else None)
 
-    def flags(self, candidate: Candidate, fit: LinearFit, smallest: float) -> list[str]:
+    def flags(self, candidate: Candidate, fit: LinearFit, smallest: float) -> list[Flag]:
         """Return what makes no sense about a fitted candidate; `smallest` is its smallest record, in tokens.
 
-        Flags that begin with `extrapolates badly` bar it from promotion: its estimate of an empty text is not
-        within 0 to 20 tokens, it falls when a text grows (a weight is negative), or on documents under 200
-        tokens, scaled by its level on long ones and without its intercept, its error is more than 2 points
-        above that of the n-gram table it weighs most.
+        Flags bar it from being chosen if it falls when a text grows (a weight is negative), its estimate of
+        an empty text is not within 0 to 20 tokens, or on documents under 200 tokens, scaled by its level on
+        long ones and without its intercept, its error is more than 2 points above that of the n-gram table
+        it weighs most.
         """
         weights = dict(zip(candidate.features, fit.coefficients.tolist(), strict=True))
-        negative = [name for name, weight in weights.items() if weight < 0]
-        flags = [f"{MARK}: a negative weight on {', '.join(negative)}"] if negative else []
+        flags = []
         if not LEAST_INTERCEPT <= fit.intercept <= MOST_TOKENS_OF_NOTHING:
-            flags.append(f"{MARK}: {fit.intercept:.0f} tokens for an empty text")
+            flags.append(f"says {fit.intercept:.0f} tokens for an empty text")
+        table = self._table(weights)
+        flags += self._shape(weights, table) if table else []
+        negative = [name for name, weight in weights.items() if weight < 0]
+        if negative:
+            flags.append(f"says fewer tokens for a text with more {' or '.join(negative)}")
+        if flags and table:
+            flags = [*self._example(weights, table, fit.intercept), *flags]
+        found = [Flag(text) for text in flags]
         if abs(fit.intercept) > smallest:
-            flags.append("the intercept is larger than the smallest record")
-        return flags + self._shape(weights)
+            found.append(Flag("has an intercept larger than its smallest record", bars=False))
+        return found
 
-    def _shape(self, weights: Mapping[str, float]) -> list[str]:
-        if self.documents is None or not set(weights) <= set(self.documents.columns):
-            return []
-        contributions = {name: weights.get(name, 0.0) * self.documents[name].mean() for name in TRUTHS}
-        table = max(contributions, key=lambda name: contributions[name])
-        truth = self.documents[TRUTHS[table]].to_numpy(np.float64)
-        estimates = self.documents[list(weights)].to_numpy(np.float64) @ np.array(list(weights.values()))
-        found, own = _errors(truth, estimates), _errors(truth, self.documents[table].to_numpy())
+    def _table(self, weights: Mapping[str, float]) -> str:
+        # The n-gram feature that weighs most, "" where the documents do not hold all that is weighed.
+        known = self.measured
+        if known is None or not known.truths or not weights.keys() <= known.features.keys():
+            return ""
+        return max(known.truths, key=lambda name: weights.get(name, 0.0) * known.features[name].mean())
+
+    def _sums(self, weights: Mapping[str, float]) -> Floats:
+        assert self.measured  # noqa: S101 - there is a table
+        return sum(weight * self.measured.features[name] for name, weight in weights.items())  # type: ignore[return-value]
+
+    def _shape(self, weights: Mapping[str, float], table: str) -> list[str]:
+        assert self.measured  # noqa: S101 - there is a table
+        found = _errors(self.measured.truths[table], self._sums(weights))
         return [
-            f"{MARK}: {error:.0f} % off on texts of {low} to {high - 1} tokens, {table} alone {least:.0f} %"
-            for (low, high), error, least in zip(CLASSES, found, own, strict=True)
+            f"is {error:.0f} % off on texts of {low} to {high - 1} tokens, {table} alone {least:.0f} %"
+            for (low, high), error, least in zip(CLASSES, found, self.measured.errors[table], strict=True)
             if error > least + MOST_POINTS_WORSE
         ]
+
+    def _example(self, weights: Mapping[str, float], table: str, intercept: float) -> list[str]:
+        assert self.measured  # noqa: S101 - there is a table
+        truth = self.measured.truths[table]
+        row = int(np.argmin(np.abs(truth - MESSAGE)))
+        said = float(self._sums(weights)[row]) + intercept
+        far = abs(said - truth[row]) > truth[row] / 2
+        return [f"says {said:.0f} tokens for a chat message of about {truth[row]:.0f}"] if far else []
+
+
+def barring(flags: Sequence[Flag]) -> tuple[str, ...]:
+    """Return the texts of the flags that bar a candidate."""
+    return tuple(flag.text for flag in flags if flag.bars)
+
+
+def _truth(table: str) -> str:
+    name = table.removeprefix(NGRAM)
+    return TRUTHS.get(name, name)
+
+
+def _measured(documents: pd.DataFrame) -> Measured:
+    numbers = documents.select_dtypes("number")
+    features = {str(name): numbers[name].to_numpy(np.float64) for name in numbers}
+    tables = [name for name in features if name.startswith(NGRAM) and _truth(name) in features]
+    truths = {name: features[_truth(name)] for name in tables}
+    errors = {name: _errors(truth, features[name]) for name, truth in truths.items()}
+    return Measured(features, truths, errors)
 
 
 def _errors(truth: Floats, estimates: Floats) -> list[float]:

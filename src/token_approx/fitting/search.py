@@ -1,7 +1,7 @@
 """Searches over candidates: what a trial is, and the grid."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal, Protocol
 
@@ -13,13 +13,13 @@ from token_approx.fitting.cross_validation import Evaluation, OnRepeat
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate tried: complete with its evaluation, or pruned or failed with the reason.
+    """One candidate tried: complete with its evaluation, or pruned, failed or a duplicate with the reason.
 
     A study's trials have a `number` in it, and the name of the `worker` that made them.
     """
 
     candidate: Candidate
-    state: Literal["complete", "pruned", "failed"]
+    state: Literal["complete", "pruned", "failed", "duplicate"]
     evaluation: Evaluation | None = None
     reason: str = ""
     number: int | None = None
@@ -65,15 +65,37 @@ class Grid:
         yield from Parallel(n_jobs=self.workers, return_as="generator")(work)
 
 
+def worth_trying(model: Model, feature_sets: NamedSets) -> NamedSets:
+    """Return the feature sets with as many features as a model asks for; all, where there are none such."""
+    large = {name: names for name, names in feature_sets.items() if len(names) >= model.least_features}
+    return large or feature_sets
+
+
 def _grid(models: Models, feature_sets: NamedSets) -> list[Candidate]:
     return [
         Candidate(
             model_name, model, set_name, features, dict(zip(model.hyperparameters, values, strict=True))
         )
         for model_name, model in models.items()
-        for set_name, features in feature_sets.items()
+        for set_name, features in worth_trying(model, feature_sets).items()
         for values in product(*(space.grid for space in model.hyperparameters.values()))
     ]
+
+
+def without_duplicates(trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials in which each candidate is complete once: the trial of the lowest number counts."""
+    first: dict[str, Trial] = {}
+    for trial in sorted(trials, key=lambda trial: -1 if trial.number is None else trial.number):
+        if trial.evaluation is not None:
+            first.setdefault(trial.candidate.name, trial)
+    return [_told(trial, first[trial.candidate.name]) if trial.evaluation else trial for trial in trials]
+
+
+def _told(trial: Trial, first: Trial) -> Trial:
+    if trial is first:
+        return trial
+    earlier = "an earlier candidate" if first.number is None else f"trial {first.number}"
+    return replace(trial, state="duplicate", evaluation=None, reason=f"the same as {earlier}")
 
 
 def _try(candidate: Candidate, evaluate: Evaluate) -> Trial:

@@ -9,7 +9,7 @@ import numpy as np
 from token_approx.errors import InputError
 from token_approx.fitting.cross_validation import Evaluation
 from token_approx.fitting.metrics import paired_gain
-from token_approx.fitting.sanity import MARK
+from token_approx.fitting.sanity import Flag, barring
 
 BASELINE = ("ols", ("bytes",))
 
@@ -66,7 +66,7 @@ class Selection:
 def select(
     evaluations: Sequence[Evaluation],
     rule: SelectionRule,
-    flags: Mapping[str, Sequence[str]],
+    flags: Mapping[str, Sequence[Flag]],
     tokens: np.ndarray,
     resamples: int,
     seed: int,
@@ -82,7 +82,7 @@ def select(
     unknown = sorted({e.candidate.model_name for e in evaluations} - set(rule.simpler_first))
     if unknown:
         raise InputError(f"selection.simpler_first lacks the model {unknown[0]!r}: add it where it belongs")
-    bad = {name for name, found in flags.items() if any(flag.startswith(MARK) for flag in found)}
+    bad = {name: reasons for name, found in flags.items() if (reasons := barring(found))}
     sane = [e for e in evaluations if e.candidate.name not in bad] if rule.sane else list(evaluations)
     pool = sane or list(evaluations)
     best = min(pool, key=rule.error)
@@ -95,10 +95,10 @@ def select(
     if gain is not None and baseline is not None and gain[1] <= 0 and baseline in pool:
         champion, note = baseline, "no candidate is clearly better than least squares on bytes"
     passed = sorted((e for e in evaluations if rule.error(e) < rule.error(champion)), key=rule.error)
-    simpler = note or f"no better than the simpler champion by more than the {rule.tolerance}"
+    simpler = note or f"is no better than the simpler champion by more than the {rule.tolerance}"
     # Where none makes sense, that is not what sets the champion apart.
-    barred = bad if rule.sane and sane else set()
-    over = tuple((e, MARK if e.candidate.name in barred else simpler) for e in passed)
+    barred = bad if rule.sane and sane else {}
+    over = tuple((e, "; ".join(barred.get(e.candidate.name, [simpler]))) for e in passed)
     return Selection(champion, over, gain, note)
 
 

@@ -18,7 +18,7 @@ from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from token_approx.lifecycle.contract import COEFS, tables_of, write_json
+from token_approx.lifecycle.contract import COEFS, table_files, write_json
 
 CARD = "model_card.md"
 # What MLflow's databases hold of a version's description.
@@ -60,7 +60,7 @@ def log_text_model(coefs: Mapping[str, Any], card: str) -> ModelInfo:
             name="model",
             python_model=str(model),
             artifacts={"model_coefs": str(path)}
-            | {name: str(table) for name, table in tables_of(coefs["feature_set"]).items()},
+            | {name: str(table) for name, table in table_files(coefs).items()},
             code_paths=[str(package)],
             model_config={"package": package.name},
             signature=SIGNATURE,

@@ -1,4 +1,4 @@
-"""MLflow tracking: the parent run of a comparison and one nested run per candidate."""
+"""MLflow tracking: a stage's run, what it is given, what it read and what it found."""
 
 import os
 import tempfile
@@ -11,16 +11,14 @@ from typing import Any
 import mlflow
 import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, InputTag, Metric, Run, RunTag
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_USER
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import Evaluation
 from token_approx.fitting.dataset import Dataset
-from token_approx.fitting.search import Trial
 
-RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 # A run's parameter value may have this many characters in MLflow's databases.
 LONGEST_PARAM = 6000
 
@@ -60,7 +58,7 @@ def log_parent(
 ) -> None:
     """Log the champion's metrics with their intervals, the selection and the input on the parent run."""
     champion, selection = comparison.champion, comparison.selection
-    values = _metrics(champion) | dict(reported)
+    values = metrics_of(champion) | dict(reported)
     if selection.gain is not None:
         values |= dict(zip(("gain/mae", "gain/mae_low", "gain/mae_high"), selection.gain, strict=True))
     for name, (low, high) in comparison.test_intervals.items():
@@ -72,63 +70,17 @@ def log_parent(
         "reference_model": comparison.dataset.reference_model,
         "candidates": str(len(comparison.trials)),
         "passed_over": str(len(selection.passed_over)),
-        "flags": "; ".join(comparison.flags[champion.candidate.name]),
+        "title": champion.candidate.title,
+        "flags": "; ".join(map(str, comparison.flags[champion.candidate.name])),
         "selection_note": selection.note,
     }
     client = MlflowClient()
     client.log_batch(
         run.info.run_id,
-        metrics=_as_metrics(values) + _curve(champion),
+        metrics=as_metrics(values) + curve_of(champion),
         tags=[RunTag(key, value) for key, value in tags.items() if value],
     )
     client.log_inputs(run.info.run_id, [dataset])
-
-
-def log_candidate(
-    parent: Run,
-    trial: Trial,
-    *,
-    champion: bool,
-    flags: Sequence[str],
-    dataset: DatasetInput,
-    files: Mapping[str, bytes],
-) -> str:
-    """Log one candidate as a nested run with its files (path to content), and return the run's id."""
-    client = MlflowClient()
-    candidate = trial.candidate
-    started = int(time.time() * 1000)
-    name = candidate.name if trial.number is None else f"{candidate.name} · trial {trial.number}"
-    run = client.create_run(
-        parent.info.experiment_id,
-        start_time=started,
-        run_name=name,
-        tags={
-            MLFLOW_PARENT_RUN_ID: parent.info.run_id,
-            MLFLOW_USER: parent.data.tags.get(MLFLOW_USER, ""),
-            "state": trial.state,
-            "champion": str(champion).lower(),
-            **({"reason": trial.reason} if trial.reason else {}),
-            **({"worker": trial.worker} if trial.worker else {}),
-            **({"flags": "; ".join(flags)} if flags else {}),
-        },
-    )
-    params = {
-        "feature_set": candidate.feature_set,
-        "features": " ".join(candidate.features),
-        "estimator": candidate.model_name,
-        **{name: repr(value) for name, value in candidate.hyperparameters.items()},
-    }
-    evaluation = trial.evaluation
-    client.log_batch(
-        run.info.run_id,
-        params=[Param(key, value) for key, value in params.items()],
-        metrics=_as_metrics(_metrics(evaluation)) + _curve(evaluation) if evaluation else [],
-    )
-    client.log_inputs(run.info.run_id, [dataset])
-    if files:
-        log_files(run.info.run_id, files)
-    client.set_terminated(run.info.run_id, RUN_STATUS[trial.state])
-    return str(run.info.run_id)
 
 
 def log_inputs(run: Run, inputs: Sequence[DatasetInput]) -> None:
@@ -138,7 +90,7 @@ def log_inputs(run: Run, inputs: Sequence[DatasetInput]) -> None:
 
 def log_metrics(run: Run, values: Mapping[str, float]) -> None:
     """Log metrics of a run in one call."""
-    MlflowClient().log_batch(run.info.run_id, metrics=_as_metrics(values))
+    MlflowClient().log_batch(run.info.run_id, metrics=as_metrics(values))
 
 
 def log_files(run_id: str, files: Mapping[str, bytes]) -> None:
@@ -156,7 +108,8 @@ def table_csv(table: pd.DataFrame) -> bytes:
     return table.to_csv(index=False, float_format="%.7g", lineterminator="\n").encode()
 
 
-def _metrics(evaluation: Evaluation) -> dict[str, float]:
+def metrics_of(evaluation: Evaluation) -> dict[str, float]:
+    """Return a candidate's metrics, by basis and name."""
     return (
         {f"cv/{name}": value for name, value in evaluation.cv.items()}
         | {f"unseen_source/{name}": value for name, value in evaluation.unseen_source.items()}
@@ -164,12 +117,14 @@ def _metrics(evaluation: Evaluation) -> dict[str, float]:
     )
 
 
-def _as_metrics(values: Mapping[str, float]) -> list[Metric]:
+def as_metrics(values: Mapping[str, float]) -> list[Metric]:
+    """Return values by name as metrics of this moment."""
     now = int(time.time() * 1000)
     return [Metric(name, value, now, 0) for name, value in values.items()]
 
 
-def _curve(evaluation: Evaluation) -> list[Metric]:
+def curve_of(evaluation: Evaluation) -> list[Metric]:
+    """Return a candidate's learning curve as one metric, whose steps are numbers of records."""
     now = int(time.time() * 1000)
     points = zip(evaluation.curve["records"], evaluation.curve["cv_mae"], strict=True)
     return [Metric("learning_curve/cv_mae", float(mae), now, int(records)) for records, mae in points]

@@ -10,6 +10,8 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
+from token_approx.lifecycle.candidate_runs import RANK
+
 CURVE = "learning_curve/cv_mae"
 BASES = ("unseen_source", "test", "cv")
 METRICS = ("mae", "mape")
@@ -20,19 +22,20 @@ NAME = "attributes.`Run Name`"
 # The two columns that the table always has; they say least, and stand last where they can be moved.
 CREATED, DURATION = "runDateAndNestInfo", "duration"
 # Pixels: the longest name of the default candidates, the metrics' headers, a flag's first words.
-NAME_WIDTH, TAG_WIDTHS = 330, (90, 400)
+NAME_WIDTH, TAG_WIDTHS = 330, (90, 80, 400)
 METRIC_WIDTHS = {"unseen_source": 138, "test": 82, "cv": 76}
 
 
 def share_leaderboard(run: Run, by: str, report: str) -> str:
     """Leave views of a run's candidates, and a description of the run that links to them.
 
-    One is the table of all candidates, sorted by the metric `by`; its address at the server is returned. The
-    other draws the learning curves of the ten best and the champion. `report` is the path of an artifact that
-    the description links to as well. The tags and the addresses are what the UI's "share" button makes.
+    One is the table of all candidates: the champion, the others that may be chosen sorted by the metric `by`,
+    then the rest; its address at the server is returned. The other draws the learning curves of the champion
+    and the ten best besides it. `report` is the path of an artifact that the description links to as well.
+    The tags and the addresses are what the UI's "share" button makes.
     """
     run_id, experiment = run.info.run_id, run.info.experiment_id
-    champion, drawn = _drawn(run, by)
+    champion, drawn = _drawn(run)
     views = {run_id: _table(run_id, by), f"{run_id}-curves": _charts(drawn, by)}
     for key, view in views.items():
         mlflow.set_experiment_tag(f"mlflow.sharedViewState.{key}", json.dumps(view))
@@ -40,8 +43,8 @@ def share_leaderboard(run: Run, by: str, report: str) -> str:
     # Without the type, a first visit opens the page for traces of language models.
     leaderboard, curves = (f"{runs}?workflowType=machine_learning&viewStateShareKey={key}" for key in views)
     links = {
-        f"Leaderboard: all candidates by {by}": leaderboard,
-        "Learning curves: the ten best and the champion": f"{curves}&compareRunsMode=CHART",
+        f"Leaderboard: the champion, then all candidates by {by}": leaderboard,
+        "Learning curves: the champion and the ten best": f"{curves}&compareRunsMode=CHART",
         "Report": f"{runs}/{run_id}/artifacts/{report}",
         "The champion's own run": f"{runs}/{champion}",
     }
@@ -50,13 +53,15 @@ def share_leaderboard(run: Run, by: str, report: str) -> str:
     return leaderboard
 
 
-def _drawn(run: Run, by: str) -> tuple[str, list[str]]:
+def _drawn(run: Run) -> tuple[str, list[str]]:
     """Return the run of the champion, and those whose curves are drawn, which get a colour each."""
     client, experiments = MlflowClient(), [run.info.experiment_id]
     candidates = f"tags.{MLFLOW_PARENT_RUN_ID} = '{run.info.run_id}' AND tags.state = 'complete'"
-    best = client.search_runs(experiments, candidates, order_by=[f"metrics.`{by}`"], max_results=len(COLOURS))
-    champion = client.search_runs(experiments, f"{candidates} AND tags.champion = 'true'", max_results=1)[0]
-    colours = {each.info.run_id: colour for each, colour in zip(best, COLOURS, strict=False)}
+    best = client.search_runs(
+        experiments, candidates, order_by=[f"metrics.{RANK}"], max_results=1 + len(COLOURS)
+    )
+    champion, *others = best
+    colours = {each.info.run_id: colour for each, colour in zip(others, COLOURS, strict=False)}
     colours[champion.info.run_id] = CHAMPION_COLOUR
     for run_id, colour in colours.items():
         client.set_tag(run_id, "mlflow.runColor", colour)
@@ -65,15 +70,16 @@ def _drawn(run: Run, by: str) -> tuple[str, list[str]]:
 
 def _table(run_id: str, by: str) -> dict[str, Any]:
     basis, metric = by.split("/")
-    widths = {NAME: NAME_WIDTH} | {
+    widths = {NAME: NAME_WIDTH, "tags.`title`": NAME_WIDTH} | {
         f"metrics.`{each}/{of}`": METRIC_WIDTHS[each]
         for each in sorted(BASES, key=lambda each: each != basis)
         for of in sorted(METRICS, key=lambda of: of != metric)
     }
-    widths |= dict(zip(("tags.`champion`", "tags.`flags`"), TAG_WIDTHS, strict=True))
+    tags = ("tags.`champion`", "tags.`eligible`", "tags.`flags`")
+    widths |= dict(zip(tags, TAG_WIDTHS, strict=True)) | {f"metrics.`{RANK}`": 60}
     return {
         "searchFilter": f"tags.{MLFLOW_PARENT_RUN_ID} = '{run_id}'",
-        "orderByKey": f"metrics.`{by}`",
+        "orderByKey": f"metrics.`{RANK}`",
         "orderByAsc": True,
         "selectedColumns": list(widths)[1:],
         "columnOrder": [*widths, CREATED, DURATION],

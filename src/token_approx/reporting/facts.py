@@ -49,7 +49,7 @@ def _gaps(
         )
     else:
         yield "all records are of one source: the error on another is not known"
-    yield from compared.flags[champion.candidate.name]
+    yield from (f"it {flag}" for flag in compared.flags[champion.candidate.name])
     if "errors_by_category" in tables:
         worst = tables["errors_by_category"].iloc[0]
         texts = f"{worst['documents']:.0f} texts"

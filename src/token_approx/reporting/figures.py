@@ -115,13 +115,9 @@ def learning_curve(curve: pd.DataFrame, name: str) -> Figure:
 
 
 def candidates_ranked(comparison: Comparison) -> Figure:
-    """Return the best candidates' MAE in folds, on unseen sources and on the test, the best on top.
-
-    They stand in the order that the rule compares them in; a champion further down comes last.
-    """
-    best = comparison.ranked[:MOST_RANKED]
-    if all(evaluation is not comparison.champion for evaluation in best):
-        best = [*best, comparison.champion]
+    """Return the MAE of the candidates that may be chosen, the champion on top, then the best others."""
+    may = [each for each in comparison.ranked if each is comparison.champion or comparison.eligible(each)]
+    best = may[:MOST_RANKED]
     figure = Figure(figsize=(9, 1.6 + 0.28 * len(best)), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(best))
@@ -130,15 +126,14 @@ def candidates_ranked(comparison: Comparison) -> Figure:
         unseen = [e.unseen_source["mae"] for e in best]
         axes.plot(unseen, places, "D", color=COLOURS[5], label="unseen source")
     axes.plot([e.test["mae"] for e in best], places, "o", color="black", markersize=4, label="test")
-    place = 1 + [e is comparison.champion for e in comparison.ranked].index(True)
-    mark = f"  (champion, place {place})"
-    labels = [e.candidate.name + (mark if e is comparison.champion else "") for e in best]
-    axes.set_yticks(places, labels)
+    names = [literal(e.candidate.name) for e in best]
+    axes.set_yticks(places, [f"{names[0]}  (champion)", *names[1:]])
     axes.set_ylim(len(best) - 0.4, -0.6)
     axes.set_xlabel("MAE (tokens)")
     by = "unseen sources" if comparison.rule.basis(best[0]) == "unseen_source" else "cross-validation"
     axes.set_title(
-        f"The best of {len(comparison.ranked)} candidates by {comparison.rule.metric.upper()} ({by})"
+        f"The champion and the others of {len(may)} eligible candidates\n"
+        f"by {comparison.rule.metric.upper()} ({by})"
     )
     figure.legend(loc="outside lower center", ncols=3)
     return figure

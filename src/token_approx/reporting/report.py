@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from token_approx.fitting import comparison as results
 from token_approx.fitting.bounds import Bound, by_kind, lower_bounds, upper_bounds
@@ -16,7 +15,7 @@ from token_approx.reporting import diagnostics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
 from token_approx.reporting.coverage import calibration, coverage_figure, coverage_table, levels_of
 from token_approx.reporting.diagnostic_figures import diagnostic_figures
-from token_approx.reporting.figures import figures
+from token_approx.reporting.figures import figures, png
 from token_approx.reporting.guard import guard_figure, guard_table
 
 # A table with a row per record is for reading; beyond this nobody does.
@@ -25,10 +24,10 @@ MOST_ROWS = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """Tables by name (those with rows), figures by name, and the champion's bounds."""
+    """Tables by name (those with rows), figures (PNG) by name, and the champion's bounds."""
 
     tables: dict[str, pd.DataFrame]
-    figures: dict[str, Figure]
+    figures: dict[str, bytes]
     upper: list[Bound]
     lower: list[Bound]
 
@@ -90,7 +89,7 @@ def report(
         drawn["errors_by_category"] = category_figure(tables["errors_by_category"], name)
     return Report(
         tables={key: table for key, table in tables.items() if len(table)},
-        figures=drawn,
+        figures={key: png(figure) for key, figure in drawn.items()},
         upper=upper,
         lower=lower,
     )

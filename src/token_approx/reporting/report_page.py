@@ -13,12 +13,12 @@ from token_approx.estimator.coefs_file import COEFS
 from token_approx.fitting.comparison import Comparison
 from token_approx.reporting.facts import error_tables, known_gaps
 from token_approx.reporting.figures import DPI
-from token_approx.reporting.ranking import COLUMNS, passed_over, ranking
+from token_approx.reporting.ranking import COLUMNS, barred, beaten_by, ranking
 from token_approx.reporting.report import Report
 
 REPORT = "report.html"
 TEMPLATE = "report_page.html"
-MOST_RANKED = 15
+MOST_RANKED = 60
 # A figure's inch is as wide as 100 pixels of the page: its text is then as large as the page's small print.
 PAGE_DPI = 100
 # Title, what is drawn (for those who do not see it), and what to look for.
@@ -135,10 +135,8 @@ class Headline:
     note: str
 
 
-def report_page(
-    compared: Comparison, reported: Report, coefs: Mapping[str, Any], figures: Mapping[str, bytes]
-) -> bytes:
-    """Return the page, in HTML and UTF-8; `figures` are PNG by name.
+def report_page(compared: Comparison, reported: Report, coefs: Mapping[str, Any]) -> bytes:
+    """Return the page, in HTML and UTF-8.
 
     It names no other file or address to load. Runs that find the same differ in the provenance alone.
     """
@@ -151,22 +149,24 @@ def report_page(
     page = environment.from_string(source).render(
         compared=compared,
         coefs=coefs,
-        champion=compared.champion.candidate.name,
+        champion=compared.champion.candidate,
         sources=len(set(compared.dataset.sources[compared.train])),
         rule=f"{compared.rule.metric.upper()} on {basis}",
         formula=" + ".join(
             [f"{coefs['w0']:.6g}", *(f"{coefs[f'w_{name}']:.6g} · {name}" for name in coefs["feature_set"])]
         ),
         headline=list(_headline(compared)),
-        passed_over=passed_over(compared),
+        beaten_by=beaten_by(compared),
         columns=COLUMNS,
         ranking=ranking(compared, MOST_RANKED),
-        figures=list(_drawn(figures)),
+        barred=barred(compared, MOST_RANKED),
+        figures=list(_drawn(reported.figures)),
         tables=error_tables(reported.tables),
         gaps=known_gaps(compared, reported.tables, coefs),
         confidence=max(bound["confidence"] for bound in coefs["upper_bound"]),
         coefs_file=COEFS,
         registered=coefs["provenance"]["registered_model"],
+        refused=compared.refused,
     )
     return page.encode()
 

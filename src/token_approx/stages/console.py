@@ -1,7 +1,7 @@
 """What a person sees in the terminal: progress while it works, a short table at the end."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ import mlflow
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,12 +21,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from token_approx.estimator.coefs_file import COEFS
 from token_approx.fitting.comparison import Comparison
 from token_approx.lifecycle.promotion import PromotionDecision
-from token_approx.reporting.ranking import COLUMNS, passed_over, ranking
+from token_approx.reporting.ranking import COLUMNS, Place, barred, beaten_by, ranking
 from token_approx.reporting.report_page import REPORT
 
 SHOWN = 10
+MOST_BARRED = 5
 
 
 class Advance(Protocol):
@@ -61,11 +64,15 @@ def summary(
 ) -> None:
     """Print the ranking, the champion with its test error, and where everything is."""
     console = Console(highlight=False)
-    console.print(_ranking(compared))
+    title = f"{compared.dataset.name}: {len(compared.ranked)} candidates, MAE in tokens, the champion first"
+    console.print(_places(title, ranking(compared, SHOWN)))
+    not_eligible = barred(compared, MOST_BARRED)
+    if not_eligible:
+        console.print(_barred(not_eligible))
     champion, test = compared.champion, compared.champion.test
     low, high = compared.test_intervals["mae"]
     lines = {
-        "champion": f"[bold]{champion.candidate.name}[/bold]",
+        "champion": f"[bold]{champion.candidate.name}[/bold] ({champion.candidate.title})",
         "test": (
             f"MAE {test['mae']:.1f} tokens (95 % interval {low:.1f} to {high:.1f}), "
             f"MAPE {test['mape']:.2f} %, p95 {test['p95_abs_error']:.1f}, bias {test['bias']:+.1f}, "
@@ -80,18 +87,22 @@ def summary(
         lines["gain"] = "{:.1f} tokens of MAE over least squares on bytes ({:.1f} to {:.1f})".format(*gain)
     if compared.selection.note:
         lines["note"] = compared.selection.note
-    over = passed_over(compared)
-    if over:
-        lines["passed"] = over
+    if beaten_by(compared):
+        lines["passed"] = beaten_by(compared)
     if not compared.sane:
-        lines["flags"] = "; ".join(compared.flags[champion.candidate.name])
+        lines["flags"] = f"the champion {'; '.join(compared.barring(champion))}"
     provenance = coefs["provenance"]
     if provenance["registered_version"]:
         lines["model"] = f"models:/{provenance['registered_model']}/{provenance['registered_version']}"
     if decision:
         lines["role"] = f"{decision.role}: {decision.reason}"
-    lines["report"] = str(output / REPORT)
-    lines["files"] = f"{output / 'model_coefs.json'}, {output / 'tables'}, {output / 'figures'}"
+    # Where `mlflow run <path>` or `<URI>` works is not where its caller stands.
+    folder = output.resolve()
+    lines["report"] = str(folder / REPORT)
+    if compared.refused:
+        lines["model"] = "none was exported: no candidate makes sense on short texts, see `flags` above"
+    else:
+        lines["files"] = f"{folder / COEFS}, tables/ and figures/ beside it; all are artifacts of the run too"
     lines["time"] = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     lines |= runs(leaderboard)
     print_lines(lines)
@@ -128,17 +139,25 @@ def table(title: str, frame: pd.DataFrame) -> None:
     Console(highlight=False).print(shown)
 
 
-def _ranking(compared: Comparison) -> Table:
-    table = Table(
-        title=f"{compared.dataset.name}: {len(compared.ranked)} candidates, MAE in tokens",
-        title_justify="left",
-    )
+def _places(title: str, places: Sequence[Place]) -> Table:
+    table = Table(title=title, title_justify="left")
     table.add_column("", justify="right")
-    table.add_column("candidate")
+    table.add_column("candidate", overflow="fold")
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    table.add_column("")
-    for each in ranking(compared, SHOWN):
+    for each in places:
+        name = f"{escape(each.name)}\n[dim]{escape(each.title)}[/dim]"
         style = "bold green" if each.champion else None
-        table.add_row(str(each.place), each.name, *each.errors, each.mark, style=style)
+        table.add_row(str(each.place), name, *each.errors, style=style)
+    return table
+
+
+def _barred(places: Sequence[Place]) -> Table:
+    table = Table(title="not eligible, as they make no sense on short texts", title_justify="left")
+    table.add_column("", justify="right")
+    table.add_column("candidate", overflow="fold")
+    table.add_column(COLUMNS[1], justify="right")
+    table.add_column("why: it ...")
+    for each in places:
+        table.add_row(str(each.place), escape(each.name), each.errors[1], escape(each.reason))
     return table

@@ -19,7 +19,7 @@ from token_approx.reporting.evaluation import MODEL, Assessment, assess
 from token_approx.reporting.figures import png
 from token_approx.reporting.peers import BASELINES
 from token_approx.stages import console
-from token_approx.stages.command_line import check_numbers, run_stage
+from token_approx.stages.command_line import check_numbers, optional_number, run_stage
 
 LIMITS = {"max_mape": "mape", "max_bias_percent": "bias_percent"}
 LEAST = {"seed": 0, "bootstrap.resamples": 1}
@@ -59,11 +59,8 @@ def evaluate(config: DictConfig) -> None:
 
 
 def _limits(config: DictConfig) -> dict[str, float]:
-    limits = {name: config[name] for name in LIMITS if config[name] not in ("", None)}
-    for name, value in limits.items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
-            raise UsageError(f"{name}={value}: give a number of percent, such as 5")
-    return limits
+    limits = {name: optional_number(config, name, "a number of percent, such as 5") for name in LIMITS}
+    return {name: limit for name, limit in limits.items() if limit is not None}
 
 
 def _linear_sums(dataset: Dataset, features: Mapping[str, Floats], model: LoadedModel) -> dict[str, Floats]:

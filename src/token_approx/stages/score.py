@@ -16,7 +16,7 @@ from token_approx.scoring.arrow import ScoringModel, downloaded, score_with_arro
 from token_approx.scoring.parquet_input import Texts, open_texts
 from token_approx.scoring.parquet_output import check_output, staged, totals
 from token_approx.stages import console
-from token_approx.stages.command_line import check_numbers, run_stage
+from token_approx.stages.command_line import check_numbers, optional_number, run_stage
 
 NEEDED = {
     "model": "score needs a model: give model=models:/<name>@champion",
@@ -26,6 +26,7 @@ NEEDED = {
 ENGINES = ("auto", "arrow", "spark", "spark-files")
 PARAMETERS = ("input", "output", "column", "confidence", "group_by", "price_per_million", "engine", "master")
 MOST_SHOWN = 20
+PRICE = "a number of at least 0"
 SHOWN = {
     "group": "value",
     "rows": "rows",
@@ -54,7 +55,9 @@ def score(config: DictConfig) -> None:
             started = time.perf_counter()
             _score(config, engine, texts, model, folder)
             seconds = time.perf_counter() - started
-            groups = _priced(totals(folder, config.group_by), config.price_per_million)
+            groups = _priced(
+                totals(folder, config.group_by), optional_number(config, "price_per_million", PRICE)
+            )
         if config.group_by:
             tracking.log_files(run.info.run_id, {"tables/totals.csv": tracking.table_csv(groups)})
         whole = {str(key): float(value) for key, value in groups.drop(columns="group").sum().items()}
@@ -100,8 +103,7 @@ def _check(config: DictConfig) -> None:
         raise UsageError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
     if not isinstance(config.overwrite, bool):
         raise UsageError(f"overwrite={config.overwrite}: give true or false")
-    if config.price_per_million != "":
-        check_numbers(config, {"price_per_million": 0}, fractions=("price_per_million",))
+    optional_number(config, "price_per_million", PRICE)
 
 
 def _score(config: DictConfig, engine: str, texts: Texts, model: ScoringModel, folder: Path) -> None:
@@ -118,8 +120,8 @@ def _score(config: DictConfig, engine: str, texts: Texts, model: ScoringModel, f
         scorer(session, texts, model.path, config.confidence, folder)
 
 
-def _priced(groups: pd.DataFrame, price_per_million: float | str) -> pd.DataFrame:
-    if isinstance(price_per_million, str):
+def _priced(groups: pd.DataFrame, price_per_million: float | None) -> pd.DataFrame:
+    if price_per_million is None:
         return groups
     return groups.assign(
         cost=groups["input_tokens"] * price_per_million / 1e6,

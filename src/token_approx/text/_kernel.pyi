@@ -1,5 +1,9 @@
-from collections.abc import Buffer
-from typing import Self
+from typing import Any, Self, TypeAlias
+
+import numpy.typing as npt
+
+# What numpy and bytes offer of the buffer protocol, which has no name before Python 3.12.
+Buffer: TypeAlias = bytes | npt.NDArray[Any]
 
 class Plan:
     def __new__(

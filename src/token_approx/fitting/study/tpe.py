@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 
 import numpy as np
 import optuna
@@ -14,7 +13,7 @@ from optuna.trial import BaseTrial, FixedTrial, FrozenTrial, TrialState
 
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Candidate, FitError
-from token_approx.fitting.search import Evaluate, Grid, Models, NamedSets, Trial
+from token_approx.fitting.search import Evaluate, Grid, Models, NamedSets, Trial, worth_trying
 from token_approx.fitting.study.exchange import as_json, from_json
 from token_approx.fitting.study.queue import FAILED, Places, Queue, check_conditions, join_study
 from token_approx.fitting.study.storage import open_storage, storage_url, told
@@ -141,7 +140,8 @@ class Space:
 
     def suggest(self, trial: BaseTrial) -> Candidate:
         """Return the candidate that a trial picks."""
-        places = {f"{m} · {f}": (m, f) for m, f in product(self.models, self.feature_sets)}
+        pairs = ((m, f) for m, model in self.models.items() for f in worth_trying(model, self.feature_sets))
+        places = {f"{m} · {f}": (m, f) for m, f in pairs}
         model_name, set_name = places[trial.suggest_categorical("candidate", list(places))]
         model = self.models[model_name]
         values = {

@@ -1,0 +1,44 @@
+"""A comparison's champion as a version of its registered model, and whether that takes the alias."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from token_approx.fitting.comparison import Comparison
+from token_approx.lifecycle import promotion, registry
+from token_approx.lifecycle.patience import patiently
+from token_approx.reporting.card import model_card
+from token_approx.reporting.report import Report
+
+
+def register(
+    run: Run, compared: Comparison, reported: Report, coefs: Mapping[str, Any], rule: promotion.PromotionRule
+) -> tuple[str, promotion.PromotionDecision]:
+    """Register the champion of a comparison and decide on its alias; return the version and the decision.
+
+    Raises:
+        InputError: see `promotion.promote`.
+    """
+    client, dataset, champion = MlflowClient(), compared.dataset, compared.champion
+    name = registry.registered_name(dataset.reference_model)
+    card = model_card(compared, reported, coefs)
+    tags = {
+        "candidate": champion.candidate.name,
+        "dataset": dataset.name,
+        "test_mae": f"{champion.test['mae']:.6g}",
+        promotion.RECORDS: dataset.digest,
+    }
+    logged = patiently(lambda: registry.log_text_model(coefs, card), rule.patience)
+    version = patiently(lambda: registry.create_version(client, name, logged, run, card, tags), rule.patience)
+    challenge = promotion.Challenge(
+        name=name,
+        version=version,
+        features=dataset.features.iloc[compared.test],
+        tokens=dataset.tokens[compared.test],
+        estimates=compared.estimates(compared.test),
+        records=dataset.digest,
+        barred=compared.refused,
+    )
+    return version, patiently(lambda: promotion.promote(client, challenge, rule), rule.patience)
