@@ -1,9 +1,9 @@
 """Fit the shipped models of whole requests, print their errors on repositories left out, and write them.
 
-Each dataset's candidates (estimators drawn to what is expected, with and without features of some models alone)
-are compared by the mean error over repositories left out in turn. The best is fitted on all records, its
-bounds on the estimates of repositories left out. `python -m token_approx.stages.train dataset=<name>` makes the
-same comparison, with simpler candidates, in MLflow.
+Each dataset's candidates, drawn to what is expected, with and without features of some models alone, are
+compared by the mean error over repositories left out in turn. The best is fitted on all records; its bounds
+are calibrated on the estimates of repositories left out. The stage `train` makes the same comparison, with
+simpler candidates besides, and logs it to MLflow.
 
 Usage: python .ci/ship_requests.py [--dry] [--records PATH] [DATASET ...]
 """

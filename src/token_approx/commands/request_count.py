@@ -43,6 +43,5 @@ def show(total: RequestTotal, confidence: float) -> None:
     console.print(table)
     for entry in total.not_counted[:MOST_SHOWN]:
         console.print(f"not counted: {entry}", markup=False)
-    if more := len(total.not_counted) - MOST_SHOWN:
-        if more > 0:
-            console.print(f"and {more} more are not counted")
+    if (more := len(total.not_counted) - MOST_SHOWN) > 0:
+        console.print(f"and {more} more are not counted")

@@ -1,4 +1,4 @@
-"""Robust least squares whose weights are drawn to what is expected of them: public figures, or 1 for a text."""
+"""Robust least squares whose weights are drawn to what is expected: public figures, or 1 for a text."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -49,7 +49,7 @@ class ShrunkRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def fit(self, X: Floats, y: Floats) -> Self:
-        """Fit coefficients (d,) to a design matrix (n, d), of the columns given to `named`, and tokens (n,)."""
+        """Fit coefficients (d,) to a design matrix (n, d) of the named columns, and tokens (n,)."""
         prior = np.array([self._expected(name) for name in self.names_])
         means, spreads, least = prior.T
         spread = self.relative * y + self.tokens

@@ -1,4 +1,4 @@
-"""Recorded exchanges with providers -> records of features: what a request held, and what was counted for it."""
+"""Recorded exchanges with providers -> records: what a request held, and what was counted for it."""
 
 import hashlib
 import json

@@ -58,7 +58,7 @@ def _messages(messages: Json) -> Json:
     return _each(messages, message)
 
 
-def _block(block: Json) -> Json:  # noqa: PLR0911 - one case per kind of block
+def _block(block: Json) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case per kind of block
     match block:
         case {"cachePoint": _}:
             return None

@@ -85,7 +85,7 @@ def detect(fields: Mapping[str, Json]) -> str:
     )
 
 
-def _with_messages(fields: Mapping[str, Json]) -> str:
+def _with_messages(fields: Mapping[str, Json]) -> str:  # noqa: PLR0911 - one answer per sign
     if fields.keys() & {
         "toolConfig",
         "inferenceConfig",

@@ -71,7 +71,7 @@ def _content(content: Json, kind: str, place: str, into: Collector) -> None:
         into.add(f"{name}_turns", into.counts.get(f"{name}s", 0) > before.get(f"{name}s", 0))
 
 
-def _part(part: Json, kind: str, place: str, into: Collector) -> None:
+def _part(part: Json, kind: str, place: str, into: Collector) -> None:  # noqa: C901 - one case per field
     if part is None:
         return
     if not isinstance(part, Mapping):

@@ -1,4 +1,4 @@
-"""The fields of each wire format that are read elsewhere or add no tokens: all others are listed as unknown."""
+"""Fields of each wire format that are read elsewhere or add no tokens: all others are listed as unknown."""
 
 
 def names(text: str) -> frozenset[str]:

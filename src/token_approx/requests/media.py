@@ -10,6 +10,7 @@ from .json_value import Json
 # The header is within so many base64 characters but for JPEGs with long metadata, which are decoded whole.
 HEAD = 64 * 1024
 # JPEG markers that begin a frame header (ITU-T T.81, table B.1), and those that stand alone.
+BEGIN, SCAN = 0xFF, 0xDA
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 FROM_URL_SAFE = str.maketrans("-_", "+/")
@@ -89,16 +90,16 @@ def _size(data: bytes) -> ImageSize:
 def _jpeg(data: bytes) -> ImageSize:
     place = 2
     while True:
-        if data[place] != 0xFF:
+        if data[place] != BEGIN:
             message = "the image's header is broken"
             raise MediaError(message)
         marker = data[place + 1]
-        if marker == 0xFF or marker in ALONE:
-            place += 1 if marker == 0xFF else 2
+        if marker == BEGIN or marker in ALONE:
+            place += 1 if marker == BEGIN else 2
         elif marker in FRAMES:
             height, width = struct.unpack_from(">HH", data, place + 5)
             return ImageSize(width, height)
-        elif marker == 0xDA:
+        elif marker == SCAN:
             message = "the image's header gives no size"
             raise MediaError(message)
         else:

@@ -1,8 +1,8 @@
 """Features by name: counts, costs of texts, and both for some models or one wire format alone.
 
-A name is that of a count (`tools`), or `text_` and a kind of text (`text_user`: what its texts cost under a
-table), or `bytes` (of all texts). `_of_<group>` after it makes it 0 for models outside of a group of `GROUPS`,
-`_in_<format>` makes it 0 in other wire formats: `tools_on_of_claude_opus_4_8`, `tools_on_in_openai_chat`.
+A name is that of a count (`tools`), or `text_` and a kind of text (`text_user`: what its texts cost under
+a table), or `bytes` (of all texts). `_of_<group>` after it makes it 0 for models outside of a group of
+`GROUPS`, `_in_<format>` in other wire formats: `tools_on_of_claude_opus_5`, `tools_on_in_openai_chat`.
 """
 
 import re

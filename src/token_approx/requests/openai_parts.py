@@ -1,4 +1,4 @@
-"""What both of OpenAI's formats have in the same form: content, images, files, functions, the answer's form."""
+"""What both of OpenAI's formats have in the same form: content, images, files, functions, the answer."""
 
 from collections.abc import Mapping
 

@@ -88,7 +88,7 @@ class _Signature:
         self._resolved += 1
         return {**target, **{name: value for name, value in schema.items() if name != "$ref"}}
 
-    def _type(self, schema: Json, depth: int) -> str:
+    def _type(self, schema: Json, depth: int) -> str:  # noqa: PLR0911 - one answer per kind of schema
         found = self._resolve(schema)
         if depth > DEEPEST:
             return "any"
