@@ -97,10 +97,9 @@ def _count_request(
     if coefs is not None:
         total = request_total(Estimator.load(coefs), body, model or "")
     else:
-        chosen = shipped_request_model(family_of(body, model or ""))
-        total = request_total(chosen, body, model or "")
+        total = request_total(shipped_request_model(family_of(body, model or "")), body, model or "")
     if as_json:
-        typer.echo(request_count.as_json(model or "", total, confidence, limit))
+        typer.echo(request_count.as_json(total, confidence, limit))
     elif sys.stdout.isatty():
         request_count.show(total, confidence)
     else:

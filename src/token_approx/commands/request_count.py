@@ -12,10 +12,10 @@ from token_approx.estimator.request import RequestTotal
 MOST_SHOWN = 10
 
 
-def as_json(model: str, total: RequestTotal, confidence: float, limit: int | None) -> str:
+def as_json(total: RequestTotal, confidence: float, limit: int | None) -> str:
     """Return the total, its parts and bounds as a JSON object."""
     content: dict[str, Any] = {
-        "model": model,
+        "model": total.model,
         "tokens": total.tokens,
         "confidence": confidence,
         "upper_bound": total.upper_bound(confidence),

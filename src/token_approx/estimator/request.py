@@ -1,7 +1,7 @@
 """A provider's request -> its total: tokens by part, bounds, and what cannot be known from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from ..requests import PARTS, RequestFeatures, read_request
 from ..requests.named import base_features, named_features, part_of
 from .bounds import Line
 from .catalogue import catalogue
-from .total import Decision, Total
+from .total import Decision, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
@@ -23,13 +23,15 @@ class RequestTotal(Total):
     """The estimate of a whole request.
 
     `parts` are the tokens of each of its parts, whole numbers that add up to `tokens`: system, messages,
-    tools, tool calls, tool results, images, documents, framing. `not_counted` lists, as "place: reason", what
+    tools, tool calls, tool results, images, documents, framing. `model` is the model's name as it was given or
+    as the body has it. `not_counted` lists, as "place: reason", what
     the request has that no estimate can know; its tokens come on top, so the decision is then `ask` unless
     what is known exceeds the limit already.
     """
 
     parts: Mapping[str, int] = field(default_factory=dict)
     not_counted: tuple[str, ...] = ()
+    model: str = ""
 
     def decide(self, limit: int, confidence: float = 0.95) -> Decision:
         """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
@@ -47,17 +49,45 @@ def request_total(estimator: "Estimator", body: Any, model: str = "", wire_forma
     Raises:
         InputError: the body is in no known format, or the estimator counts something else.
     """
+    return _total(estimator, read_request(body, model, wire_format))
+
+
+def messages_total(estimator: "Estimator", messages: Any, model: str, *, first: bool) -> RequestTotal:  # noqa: ANN401 - a mapping or several
+    """Return what messages add to a request, in any format; with `first`, they begin it.
+
+    Raises:
+        InputError: as `request_total`.
+    """
+    added = [messages] if isinstance(messages, Mapping) or hasattr(messages, "model_dump") else list(messages)
+    plain = [
+        message.model_dump(exclude_none=True) if hasattr(message, "model_dump") else message
+        for message in added
+    ]
+    fields = {name for message in plain if isinstance(message, Mapping) for name in message}
+    kinds = {message.get("type") for message in plain if isinstance(message, Mapping)}
+    field = "contents" if "parts" in fields else "input" if kinds - {None, "message"} else "messages"
+    features = read_request({field: added, "model": model}, model)
+    if not first:
+        counts = {name: number for name, number in features.counts.items() if name != "requests"}
+        features = replace(features, counts=counts)
+    return _total(estimator, features)
+
+
+def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
     if estimator.counts_of != REQUEST:
         raise InputError(
             f"the model of {estimator.model} counts {estimator.counts_of}: give a model of whole requests"
         )
-    features = read_request(body, model, wire_format)
     values = feature_values(estimator, features)
     linear_sum = estimator.linear_sum(values)
     upper, lower = _lines(estimator.upper, features.kind), _lines(estimator.lower, features.kind)
-    total = RequestTotal([linear_sum], upper, lower, not_counted=features.not_counted)
     return RequestTotal(
-        [linear_sum], upper, lower, 0, _parts(estimator, values, total.tokens), features.not_counted
+        [linear_sum],
+        upper,
+        lower,
+        parts=_parts(estimator, values, rounded(linear_sum)),
+        not_counted=features.not_counted,
+        model=features.model,
     )
 
 

@@ -75,10 +75,11 @@ class RequestFeatures:
     """The features of one request.
 
     `format` is the wire format it was read as, `model` the model that it names or that was given ("" if
-    none). `texts` holds the texts of each kind of `TEXT_KINDS` that occurs, in the order of the request; a
-    table or a tokenizer gives their costs. `counts` holds numbers by the names of `COUNTS`, those that are not 0;
-    `image_tokens` alone is in tokens, by the provider's public rule. `not_counted` lists what the request
-    has that no estimate can know, as "place: reason"; if it is empty, the features hold everything.
+    none). `texts` holds the texts of each kind of `TEXT_KINDS` that occurs, in the order of the request;
+    a table or a tokenizer gives their costs. `counts` holds numbers by the names of `COUNTS`, those that
+    are not 0; `image_tokens` alone is in tokens, by the provider's public rule. `not_counted` lists what
+    the request has that no estimate can know, as "place: reason"; if it is empty, the features hold
+    everything.
     """
 
     format: str

@@ -1,9 +1,10 @@
 """What the providers' public pages say an image costs, by its size in pixels.
 
 The pages are Anthropic's "Vision" (patches of 28 px), OpenAI's "Images and vision" (tiles of 512 px, or
-patches of 32 px times a factor) and Google's "Understand and count tokens" (258 tokens per tile of 768 px). All were checked against recorded requests, and where those differ they are followed: the
-factors of small GPT-5 models; one tile more on Gemini 2.0, one in all on 2.5, and 3's most of 1,120 tokens
-laid out in the image's own proportions.
+patches of 32 px times a factor) and Google's "Understand and count tokens" (258 tokens per tile of 768
+px). All were checked against recorded requests, and where those differ they are followed: the factors of
+small GPT-5 models; one tile more on Gemini 2.0, one in all on 2.5, and 3's most of 1,120 tokens laid out
+in the image's own proportions.
 """
 
 import math
