@@ -3,16 +3,18 @@
 import math
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from token_approx import exit_codes
-from token_approx.commands import report
+from token_approx.commands import report, request_count
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
-from token_approx.commands.texts import TextReader, notice, pieces
+from token_approx.commands.texts import TextReader, notice, pieces, whole
 from token_approx.estimator.bounds import at_level
 from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.request import family_of, request_total, shipped_request_model
 from token_approx.estimator.total import TextEstimate
 from token_approx.text.streaming import TextStream
 
@@ -22,6 +24,7 @@ Examples:
   git diff | token-approx count            of the standard input
   token-approx count src docs --json       folders, without the files that git ignores
   token-approx count . --limit 200000 && echo fits
+  token-approx count --request body.json --model claude-opus-5
 
 \b
 Exit codes with --limit (token-approx --help has all):
@@ -44,12 +47,20 @@ def count(
     confidence: Confidence = 0.95,
     model: Model = None,
     coefs: Coefs = None,
+    request: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="A request's body in JSON, as it is sent to --model; - for standard input."
+        ),
+    ] = None,
 ) -> int:
-    """Estimate the tokens of files, folders or standard input.
+    """Estimate the tokens of files, folders, standard input, or of a whole request.
 
     Prints a number for each file, in the order of the files. On a terminal it prints a table with the total,
     the largest file first. Links, binary files and files that git ignores are left out of folders.
     """
+    if request is not None:
+        return _count_request(request, names, model, coefs, confidence, limit, as_json=as_json)
     chosen = estimator(model, coefs)
     in_full = as_json or sys.stdout.isatty()
     level = confidence if limit is not None or (in_full and chosen.upper) else None
@@ -73,6 +84,40 @@ def count(
     notice(report.sentence(counts, limit))
     # What could not be read could only add to what exceeds already.
     return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
+
+
+def _count_request(
+    name: str,
+    names: list[str] | None,
+    model: str | None,
+    coefs: Path | None,
+    confidence: float,
+    limit: int | None,
+    *,
+    as_json: bool,
+) -> int:
+    if names:
+        raise typer.BadParameter("give files of texts or --request, not both")
+    body = whole(name)
+    if coefs is not None:
+        total = request_total(Estimator.load(coefs), body, model or "")
+    else:
+        total = request_total(shipped_request_model(family_of(body, model or "")), body, model or "")
+    if as_json:
+        typer.echo(request_count.as_json(total, confidence, limit))
+    elif sys.stdout.isatty():
+        request_count.show(total, confidence)
+    else:
+        typer.echo(total.tokens)
+    if not as_json and not sys.stdout.isatty():
+        for entry in total.not_counted:
+            notice(f"not counted: {entry}")
+    if limit is None:
+        return exit_codes.DONE
+    decision = total.decide(limit, confidence)
+    low, high = total.lower_bound(confidence), total.upper_bound(confidence)
+    notice(f"{decision}: {low:,} to {high:,} tokens, the limit is {limit:,}")
+    return EXIT_CODES[decision]
 
 
 def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.FileCount:

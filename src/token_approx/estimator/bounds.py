@@ -18,13 +18,17 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Bound:
-    """A bound: estimate * factor + offset, for estimates (unrounded, not below 0) in [start, end) tokens."""
+    """A bound: estimate * factor + offset, for estimates (unrounded, not below 0) in [start, end) tokens.
+
+    `kind` is the kind of request that it is for, "" where it is for all.
+    """
 
     confidence: float
     factor: float
     offset: float
     start: float
     end: float
+    kind: str = ""
 
     @classmethod
     def parse(cls, entry: Mapping[str, Any]) -> "Bound":
@@ -32,7 +36,7 @@ class Bound:
         end = math.inf if entry["to"] is None else float(entry["to"])
         fields = (float(entry[name]) for name in ("confidence", "factor", "offset", "from"))
         confidence, factor, offset, start = fields
-        return cls(confidence, factor, offset, start, end)
+        return cls(confidence, factor, offset, start, end, str(entry.get("kind", "")))
 
 
 def evaluate(bounds: Sequence[Bound], linear_sum: float, confidence: float) -> float:

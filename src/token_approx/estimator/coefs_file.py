@@ -53,8 +53,9 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is not a valid {COEFS}: {error}. Export the model again.") from error
     folders = [path.parent, TABLES] if tables is None else [tables]
-    found = {name: _table(folders, file, digest) for name, (file, digest) in named.items()}
-    return fields | {"tables": found}
+    # A model of requests names one table for the texts of each kind.
+    loaded = {entry: _table(folders, *entry) for entry in set(named.values())}
+    return fields | {"tables": {name: loaded[entry] for name, entry in named.items()}}
 
 
 def _table(folders: Sequence[Path], file: str, digest: object) -> NgramTable:

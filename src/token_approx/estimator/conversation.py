@@ -1,7 +1,8 @@
 """Several texts that go to the provider together: chat messages, and a context that grows."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from ..errors import InputError
 from ..text.counts import count
 from ..text.streaming import TextStream
 from .byte_bounds import MESSAGES, MOST_FRAMING, TEXTS, message_framing
+from .request import REQUEST, RequestTotal, messages_total, shipped_request_model
 from .total import Decision, TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
@@ -115,17 +117,30 @@ class RunningCount:
             InputError: `known_tokens` is negative.
         """
         self._estimator = estimator
+        self._of_requests = estimator.counts_of == REQUEST
         self._stream = TextStream(estimator.tables)
         self.exact(known_tokens)
+        self._first = not known_tokens
         if not known_tokens:
             self._start = self._end = 0.0
 
-    def append(self, text: str | bytes, framing: float = 0) -> None:
-        """Add a text to the context, and the tokens that frame it, if any.
+    def append(
+        self, text: "str | bytes | Message | Sequence[Message]", framing: float = 0, model: str = ""
+    ) -> None:
+        """Add a text to the context and the tokens that frame it, or messages as a provider takes them.
+
+        Messages are in the format of Anthropic, Bedrock, OpenAI or Gemini, or the SDKs' objects; their
+        framing is estimated with them. `model` is the model's name, where its family frames them differently.
 
         Raises:
-            InputError: `framing` is negative.
+            InputError: `framing` is negative; messages are in no known format, or there is no model of
+                requests for them.
         """
+        if not isinstance(text, str | bytes):
+            chosen = self._estimator if self._of_requests else shipped_request_model(self._estimator.model)
+            self._messages.append(messages_total(chosen, text, model, first=self._first))
+            self._first = False
+            return
         self._known += known_number("framing", framing)
         before, start = self._stream.features(), self._end
         self._stream.add(text)
@@ -144,12 +159,16 @@ class RunningCount:
         """
         self._known = known_number("known_tokens", usage_tokens)
         self._pieces: list[TextEstimate] = []
+        self._messages: list[RequestTotal] = []
+        self._first = False
         self._start = self._end = self._linear_sum()
 
     @property
     def tokens(self) -> int:
         """The tokens of the context: what is known, and the estimate of the rest."""
-        return rounded(self._known + (self._end - self._start))
+        return rounded(
+            self._known + (self._end - self._start) + sum(each.estimate for each in self._messages)
+        )
 
     @property
     def out_of_domain(self) -> str:
@@ -169,11 +188,20 @@ class RunningCount:
         return self.upper_bound(confidence) <= limit
 
     def decide(self, limit: int, confidence: float = 0.95) -> Decision:
-        """Return `Total.decide` of the context: `fits`, `exceeds`, or `ask` the provider."""
-        return self._total().decide(limit, confidence)
+        """Return `Total.decide` of the context: `fits`, `exceeds`, or `ask` the provider.
+
+        It is `ask` instead of `fits` where a message has something that cannot be counted (`not_counted`).
+        """
+        decision = self._total().decide(limit, confidence)
+        return "ask" if decision == "fits" and self.not_counted else decision
+
+    @property
+    def not_counted(self) -> tuple[str, ...]:
+        """What the messages appended since the provider's last figure have that cannot be counted."""
+        return tuple(entry for message in self._messages for entry in message.not_counted)
 
     def _total(self) -> Total:
-        return self._estimator.total(self._pieces, self._known)
+        return replace(self._estimator.total(self._pieces, self._known), others=tuple(self._messages))
 
     def _linear_sum(self) -> float:
-        return self._estimator.linear_sum(self._stream.features())
+        return 0.0 if self._of_requests else self._estimator.linear_sum(self._stream.features())

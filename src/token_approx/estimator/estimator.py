@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import AnyStr, NamedTuple
+from typing import Any, AnyStr, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from .coefs_file import read_coefs
 from .conversation import Message, RunningCount, chat_framing, message_text
 from .domain import in_domain, out_of_domain
 from .linear_model import BASIC, LinearModel
+from .request import REQUEST, RequestTotal, request_total, shipped_request_model
 from .total import Decision, TextEstimate, Total, rounded
 
 __all__ = ["BASIC", "Description", "Estimates", "Estimator", "rounded"]
@@ -212,6 +213,21 @@ class Estimator(LinearModel):
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
         found = [self._measured(text) for text in texts]
         return self.total(found, *chat_framing(self, len(texts), framing))
+
+    def request(self, body: Any, model: str = "", wire_format: str = "") -> RequestTotal:  # noqa: ANN401 - a mapping, JSON or an SDK's object
+        """Return the estimate of a whole request, as it is sent to a provider.
+
+        `body` is a mapping, JSON text or bytes, or an SDK's object, in the format of Anthropic's messages
+        (Bedrock's invoke and Converse too), OpenAI's chat completions or responses, or Gemini's content.
+        `model` is the model's name where the body has none, `wire_format` one of `anthropic`, `converse`,
+        `openai_chat`, `openai_responses` and `gemini` where the fields do not tell. A model of texts takes
+        the shipped model of whole requests of its family.
+
+        Raises:
+            InputError: the body is in none of these formats, or there is no model of requests of the family.
+        """
+        chosen = self if self.counts_of == REQUEST else shipped_request_model(self.model)
+        return request_total(chosen, body, model, wire_format)
 
     def with_context(self, known_tokens: int = 0) -> RunningCount:
         """Return a count of a context that grows, of which the provider counted `known_tokens` so far."""

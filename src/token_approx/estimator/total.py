@@ -31,6 +31,7 @@ class Total:
     """Texts taken together: the estimate of each before rounding, and tokens that are known besides.
 
     `framing` are tokens that frame messages, as many as there can be: a lower bound goes without them.
+    `others` are totals by other bounds that belong to it, such as messages among texts.
 
     The bound of a total is the sum of its texts' bounds: what it takes where their errors go the same way, as
     they do in texts of one kind, and more than it takes where they cancel. Of totals of 2 to 100 documents of
@@ -46,11 +47,12 @@ class Total:
     lower: Sequence[Bound] = field(repr=False)
     known: float = 0
     framing: float = 0
+    others: Sequence["Total"] = ()
 
     @property
     def tokens(self) -> int:
         """The estimate, in tokens."""
-        return rounded(self.known + self.framing + math.fsum(text.linear_sum for text in self.texts))
+        return rounded(self.estimate)
 
     @property
     def out_of_domain(self) -> str:
@@ -58,7 +60,7 @@ class Total:
         for place, text in enumerate(self.texts):
             if text.outside:
                 return text.outside if len(self.texts) == 1 else f"text {place + 1}: {text.outside}"
-        return ""
+        return next(filter(None, (other.out_of_domain for other in self.others)), "")
 
     def upper_bound(self, confidence: float = 0.95) -> float:
         """Return a number of tokens that is exceeded with a probability of at most 1 - confidence.
@@ -68,7 +70,7 @@ class Total:
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        bounds = at_level(self.upper, confidence)
+        bounds = at_level(self.upper, confidence) if self.texts else []
         total = (
             self.known
             + self.framing
@@ -76,6 +78,7 @@ class Total:
                 text.most if text.outside else evaluate(bounds, text.linear_sum, confidence)
                 for text in self.texts
             )
+            + math.fsum(other.upper_bound(confidence) for other in self.others)
         )
         return math.ceil(total) if math.isfinite(total) else math.inf
 
@@ -85,9 +88,10 @@ class Total:
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        bounds = at_level(self.lower, confidence)
+        bounds = at_level(self.lower, confidence) if self.texts else []
         parts = (evaluate(bounds, text.linear_sum, confidence) for text in self.texts if not text.outside)
-        return max(0, math.floor(self.known + math.fsum(parts)))
+        own = self.known + math.fsum(parts)
+        return max(0, math.floor(own + math.fsum(other.lower_bound(confidence) for other in self.others)))
 
     def decide(self, limit: int, confidence: float = 0.95) -> Decision:
         """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
@@ -100,3 +104,9 @@ class Total:
         if self.upper_bound(confidence) <= limit:
             return "fits"
         return "exceeds" if self.lower_bound(confidence) > limit else "ask"
+
+    @property
+    def estimate(self) -> float:
+        """The estimate before rounding, in tokens."""
+        own = self.known + self.framing + math.fsum(text.linear_sum for text in self.texts)
+        return own + math.fsum(other.estimate for other in self.others)

@@ -11,17 +11,37 @@ Mondrian confidence machine.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from token_approx.errors import InputError
 from token_approx.estimator.bounds import Bound
-from token_approx.fitting.dataset import Floats
+from token_approx.fitting.dataset import Floats, Names
 
 LEVELS = (0.8, 0.9, 0.95, 0.99)
 # Estimated tokens at which a size class begins: small texts err more.
 CLASS_STARTS = (0.0, 20.0, 200.0)
+
+
+def by_kind(
+    bounds: Callable[[Floats, Floats, Sequence[float]], list[Bound]],
+    tokens: Floats,
+    estimates: Floats,
+    kinds: Names,
+    levels: Sequence[float],
+) -> list[Bound]:
+    """Return the bounds of all records, and those of each kind (n,) at the levels that its records support.
+
+    `bounds` is `upper_bounds` or `lower_bounds`.
+    """
+    found = bounds(tokens, estimates, levels)
+    for kind in sorted(set(kinds.tolist()) - {""}):
+        mine = kinds == kind
+        own = supported(int(mine.sum()), levels)
+        found += [replace(bound, kind=kind) for bound in bounds(tokens[mine], estimates[mine], own)]
+    return found
 
 
 def upper_bounds(tokens: Floats, estimates: Floats, levels: Sequence[float]) -> list[Bound]:

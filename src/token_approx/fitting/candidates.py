@@ -96,6 +96,8 @@ def fit(candidate: Candidate, X: Floats, tokens: Floats) -> LinearFit:
     """
     model = candidate.model
     estimator = model.make(**candidate.hyperparameters)
+    if hasattr(estimator, "named"):
+        estimator.named(candidate.features)
     centre, scale = np.zeros(X.shape[1]), np.ones(X.shape[1])
     token_centre, token_scale = 0.0, 1.0
     if model.standardize:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from token_approx.errors import InputError
-from token_approx.labelling.counters.protocol import TEXT
+from token_approx.labelling.counters.protocol import REQUEST, TEXT
 from token_approx.labelling.records import Record, read_records
+from token_approx.requests.named import in_group, parts_of_name
 from token_approx.text.features import FEATURES
 
 Floats = NDArray[np.float64]
@@ -27,7 +28,8 @@ class Dataset:
     `features` has one row per record and one column per feature; `tokens` (n,) are the counted tokens;
     `sources` (n,) say what each record came from and `categories` (n,) what kind of text it is, "" where
     that is unknown. `held_out` are records of sources that take no part in fitting or choosing and only show
-    the error on an unseen source. `counts_of` says what the labels count (None: the records do not say).
+    the error on an unseen source. `counts_of` says what the labels count (None: the records do not say),
+    `table` which n-gram table gives the costs of requests' texts.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Dataset:
     categories: Names
     held_out: "Dataset | None" = None
     counts_of: str | None = None
+    table: str | None = None
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -99,11 +102,7 @@ def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     Raises:
         InputError: the file cannot be read or lacks a column.
     """
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} cannot be read ({reason}). Measure the corpora again.") from error
+    frame = _read_table(path, "Measure the corpora again")
     missing = [column for column in ("corpus", "id", "category", "group", tokens) if column not in frame]
     if missing:
         raise InputError(f"{path} has no column {missing[0]!r}. Measure the corpora again.")
@@ -118,6 +117,65 @@ def read_corpus(name: str, path: str, tokens: str) -> Dataset:
         categories=(frame["corpus"] + " " + frame["category"]).to_numpy(str),
         counts_of=TEXT,
     )
+
+
+def _read_table(path: str, mend: str) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read ({reason}): {mend}") from error
+
+
+def read_requests(
+    name: str, path: str, families: Sequence[str], features: Sequence[str], providers: Sequence[str] = ()
+) -> Dataset:
+    """Read records of whole requests: those of some families of models, and of some providers if given.
+
+    `features` are names as `token_approx.requests.named` has them. A request's source is its repository, its
+    category its kind. Requests with something that cannot be counted are left out.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or has no such request.
+    """
+    frame = _read_table(path, "record the requests again")
+    missing = [column for column in ("family", "not_counted", "kind", "repository") if column not in frame]
+    if missing:
+        raise InputError(f"{path}: has no column {missing[0]!r}: record the requests again")
+    chosen = frame["family"].isin(list(families)) & (frame["not_counted"] == 0)
+    if providers:
+        chosen &= frame["provider"].isin(list(providers))
+    frame = frame[chosen].reset_index(drop=True)
+    if frame.empty:
+        raise InputError(f"{path}: has no complete request of {', '.join(families)}: record some")
+    return Dataset(
+        name=name,
+        reference_model=name,
+        path=Path(path),
+        ids=tuple(frame["id"]),
+        features=_named(frame, ["bytes", *features], path),
+        tokens=frame["input_tokens"].to_numpy(np.float64),
+        sources=frame["repository"].to_numpy(str),
+        categories=frame["kind"].to_numpy(str),
+        counts_of=REQUEST,
+        table=families[0],
+    )
+
+
+def _named(frame: pd.DataFrame, names: Sequence[str], path: str) -> pd.DataFrame:
+    columns = {}
+    for name in names:
+        try:
+            plain, group, wire_format = parts_of_name(name)
+            values = frame[plain].to_numpy(np.float64)
+            if group is not None:
+                values = values * [in_group(group, model) for model in frame["model"]]
+        except KeyError as error:
+            raise InputError(f"{path}: no record has the feature {name!r}: see docs/requests.md") from error
+        columns[name] = (
+            values if wire_format is None else values * (frame["format"] == wire_format).to_numpy()
+        )
+    return pd.DataFrame(columns)
 
 
 def _counts_of(record: Record) -> str | None:

@@ -7,6 +7,7 @@ as the records hold it.
 """
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain, combinations
@@ -21,6 +22,12 @@ COUNTS = ("bytes", "runes", "words", "lines")
 # none of the reference datasets are they worth the margin, and ten tables would double the ranking.
 DEFAULT = ("bytes", "bytes_words", "basic", "ngram_*", "all")
 TABLES = f"{NGRAM}*"
+# Of whole requests: their texts and messages, what holds for all models and formats, and all that is held.
+OF_REQUESTS = {
+    "requests_texts": r"text_(?!.*_(of|in)_).*|requests|systems|(user|assistant)_messages",
+    "requests_shared": r"(?!bytes$)(?!.*_(of|in)_).*",
+    "requests_models": r"(?!bytes$).*",
+}
 
 
 def named(names: str | Sequence[str]) -> dict[str, FeatureSets]:
@@ -85,6 +92,8 @@ def _sets(held: Sequence[str], name: str) -> list[tuple[str, ...]]:
 def _meant(name: str, held: Sequence[str]) -> list[tuple[str, ...]]:
     if name == "all":
         return [tuple(held)]
+    if name in OF_REQUESTS:
+        return [tuple(each for each in held if re.fullmatch(OF_REQUESTS[name], each))]
     if name == "subsets":
         return every_subset(COUNTS, COUNTS)
     if name.endswith(TABLES):

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from token_approx.estimator.coefs_file import COEFS
 from token_approx.files import write_whole
+from token_approx.requests.named import TEXT
 from token_approx.text.features import NGRAM, TABLES, shipped_table
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "json_bytes",
     "schema_text",
     "sha256",
+    "table_files",
     "tables_of",
     "write_json",
 ]
@@ -38,14 +41,27 @@ class TableFile(NamedTuple):
         return hashlib.sha256(self.data).hexdigest()
 
 
-def tables_of(features: Iterable[str]) -> dict[str, TableFile]:
-    """Return the files of the shipped n-gram tables that some features are costs under."""
-    names = {name: name.removeprefix(NGRAM) for name in features if name.startswith(NGRAM)}
-    return {
-        name: TableFile(f"{table}.json", shipped_table(table).json())
-        for name, table in names.items()
-        if table in TABLES
-    }
+def tables_of(features: Iterable[str], of_requests: str | None = None) -> dict[str, TableFile]:
+    """Return the files of the shipped n-gram tables that some features are costs under.
+
+    `of_requests` names the table of the costs of requests' texts.
+    """
+    found = {}
+    for name in features:
+        table = of_requests if name.startswith(TEXT) else name.removeprefix(NGRAM)
+        if table in TABLES:
+            found[name] = _table_file(table)
+    return found
+
+
+def table_files(coefs: Mapping[str, Any]) -> dict[str, TableFile]:
+    """Return the files of the shipped n-gram tables that a model's features are costs under."""
+    return {name: _table_file(Path(entry["file"]).stem) for name, entry in coefs["tables"].items()}
+
+
+@lru_cache(maxsize=len(TABLES))
+def _table_file(table: str) -> TableFile:
+    return TableFile(f"{table}.json", shipped_table(table).json())
 
 
 def schema_text() -> str:

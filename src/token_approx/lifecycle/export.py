@@ -43,7 +43,7 @@ def model_coefs(
         },
         "tables": {
             name: {"file": table.name, "sha256": table.sha256}
-            for name, table in tables_of(candidate.features).items()
+            for name, table in tables_of(candidate.features, comparison.dataset.table).items()
         },
         "upper_bound": [_bound(bound) for bound in reported.upper],
         "lower_bound": [_bound(bound) for bound in reported.lower],
@@ -76,6 +76,7 @@ def _bound(bound: Bound) -> dict[str, float | None]:
         "offset": bound.offset,
         "from": bound.start,
         "to": bound.end if math.isfinite(bound.end) else None,
+        **({"kind": bound.kind} if bound.kind else {}),
     }
 
 

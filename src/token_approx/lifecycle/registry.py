@@ -18,14 +18,14 @@ from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from token_approx.lifecycle.contract import COEFS, tables_of, write_json
+from token_approx.lifecycle.contract import COEFS, table_files, write_json
 
 CARD = "model_card.md"
 # What MLflow's databases hold of a version's description.
 LONGEST_DESCRIPTION = 5000
 # The folders that hold the estimator and all that it imports, and the modules beside them: a copy of these
 # runs with numpy alone.
-CARRIED = ("text", "estimator")
+CARRIED = ("text", "requests", "estimator")
 BESIDE = ("__init__.py", "errors.py", "files.py")
 EXAMPLE = ["How many tokens will this be?"]
 # The column has no name, so that MLflow takes lists of strings too; the model refuses a column of another.
@@ -56,7 +56,7 @@ def log_text_model(coefs: Mapping[str, Any], card: str) -> ModelInfo:
         path = Path(folder, COEFS)
         write_json(path, coefs)
         tables = {}
-        for name, table in tables_of(coefs["feature_set"]).items():
+        for name, table in table_files(coefs).items():
             tables[name] = Path(folder, table.name)
             tables[name].write_bytes(table.data)
         package = package_estimator(Path(folder))

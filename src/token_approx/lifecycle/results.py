@@ -41,7 +41,7 @@ def write_results(folder: Path, files: Mapping[str, bytes], coefs: Mapping[str, 
     contents = dict(files)
     if coefs is not None:
         contents[contract.SCHEMA_FILE] = contract.schema_text().encode()
-        contents |= {table.name: table.data for table in contract.tables_of(coefs["feature_set"]).values()}
+        contents |= {table.name: table.data for table in contract.table_files(coefs).values()}
         contents[contract.COEFS] = contract.json_bytes(coefs)
     names = sorted({*contents, *([FILE] if coefs is not None else [])})
     before = _written_before(folder)

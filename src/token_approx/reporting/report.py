@@ -9,9 +9,10 @@ from joblib import Parallel, delayed
 
 from token_approx.estimator.bounds import Bound
 from token_approx.fitting import comparison as results
-from token_approx.fitting.bounds import lower_bounds, upper_bounds
+from token_approx.fitting.bounds import by_kind, lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings
+from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.reporting import diagnostics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
 from token_approx.reporting.coverage import calibration, coverage_figure, coverage_table, levels_of
@@ -64,7 +65,11 @@ def report(
     """
     asked = levels_of(compared, levels)
     pair = calibration(compared, calibrated_on)
-    upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
+    kinds = compared.dataset.categories[compared.train]
+    if compared.dataset.counts_of == REQUEST:
+        upper, lower = (by_kind(side, *pair, kinds, asked) for side in (upper_bounds, lower_bounds))
+    else:
+        upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
     tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
     name = compared.champion.candidate.name
     tables = {

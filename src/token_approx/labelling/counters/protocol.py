@@ -9,6 +9,7 @@ from token_approx.errors import MissingExtraError, UsageError
 ONE_USER_MESSAGE = "one-user-message"
 TEXT = "text"
 AS_LOGGED = "as-logged"
+REQUEST = "request"
 
 
 class Counter(Protocol):

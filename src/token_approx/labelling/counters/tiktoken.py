@@ -6,8 +6,9 @@ from token_approx.errors import InputError
 from token_approx.labelling.counters.protocol import TEXT, known_model, missing_extra
 
 try:
-    import requests
     import tiktoken
+
+    import requests
 except ImportError as error:
     raise missing_extra("tiktoken") from error
 

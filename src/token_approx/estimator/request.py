@@ -1,0 +1,158 @@
+"""A provider's request -> its total: tokens by part, bounds, and what cannot be known from it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..requests import PARTS, RequestFeatures, read_request
+from ..requests.named import TEXT, base_features, named_features, part_of
+from ..text.counts import encode
+from ..text.known_ngrams import NGRAM
+from ..text.ngrams import NgramTable
+from .bounds import Bound
+from .catalogue import catalogue
+from .domain import known_range, out_of_domain
+from .total import Decision, TextEstimate, Total, rounded
+
+if TYPE_CHECKING:
+    from .estimator import Estimator
+
+REQUEST = "request"
+
+
+@dataclass(frozen=True)
+class RequestTotal(Total):
+    """The estimate of a whole request.
+
+    `parts` are the tokens of each of its parts, whole numbers that add up to `tokens`: system, messages,
+    tools, tool calls, tool results, images, documents, framing. `model` is the model's name as it was given
+    or as the body has it. `not_counted` lists, as "place: reason", what the request has that no estimate can
+    know; its tokens come on top, so the decision is then `ask` unless what is known exceeds the limit.
+    """
+
+    parts: Mapping[str, int] = field(default_factory=dict)
+    not_counted: tuple[str, ...] = ()
+    model: str = ""
+
+    def decide(self, limit: int, confidence: float = 0.95) -> Decision:
+        """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
+
+        Raises:
+            InputError: the model was exported without bounds of that level.
+        """
+        decision = super().decide(limit, confidence)
+        return "ask" if self.not_counted and decision == "fits" else decision
+
+
+def request_total(estimator: "Estimator", body: Any, model: str = "", wire_format: str = "") -> RequestTotal:  # noqa: ANN401 - a mapping, JSON or an SDK's object
+    """Return the total of a request's body by an estimator of whole requests.
+
+    Raises:
+        InputError: the body is in no known format, or the estimator counts something else.
+    """
+    return _total(estimator, read_request(body, model, wire_format))
+
+
+def messages_total(estimator: "Estimator", messages: Any, model: str, *, first: bool) -> RequestTotal:  # noqa: ANN401 - a mapping or several
+    """Return what messages add to a request, in any format; with `first`, they begin it.
+
+    Raises:
+        InputError: as `request_total`.
+    """
+    added = [messages] if isinstance(messages, Mapping) or hasattr(messages, "model_dump") else list(messages)
+    plain = [
+        message.model_dump(exclude_none=True) if hasattr(message, "model_dump") else message
+        for message in added
+    ]
+    fields = {name for message in plain if isinstance(message, Mapping) for name in message}
+    kinds = {message.get("type") for message in plain if isinstance(message, Mapping)}
+    field = "contents" if "parts" in fields else "input" if kinds - {None, "message"} else "messages"
+    features = read_request({field: added, "model": model}, model)
+    if not first:
+        counts = {name: number for name, number in features.counts.items() if name != "requests"}
+        features = replace(features, counts=counts)
+    return _total(estimator, features)
+
+
+def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
+    if estimator.counts_of != REQUEST:
+        raise InputError(
+            f"the model of {estimator.model} counts {estimator.counts_of}: give a model of whole requests"
+        )
+    table = next(iter(estimator.tables.values()), None)
+    base = base_features(features, table)
+    values = named_features(estimator.weights, base, features.model, features.format)
+    linear_sum = estimator.linear_sum(values)
+    upper, lower = _bounds(estimator.upper, features.kind), _bounds(estimator.lower, features.kind)
+    return RequestTotal(
+        # No bytes bound a request: what a provider adds to it does not follow from its texts.
+        [TextEstimate(linear_sum, math.inf, _outside(features, base, table))],
+        upper,
+        lower,
+        parts=_parts(estimator, values, rounded(linear_sum)),
+        not_counted=features.not_counted,
+        model=features.model,
+    )
+
+
+def _outside(features: RequestFeatures, base: Mapping[str, float], table: NgramTable | None) -> str:
+    """Return why the texts of a request are out of the domain of the table, "" if they are not."""
+    if table is None or table.known is None:
+        return ""
+    texts = [encode(text) for texts in features.texts.values() for text in texts]
+    cost = math.fsum(value for name, value in base.items() if name.startswith(TEXT))
+    name, limits = known_range(NGRAM + table.tokenizer)
+    above, _, below = name.partition("/")
+    rare = float(table.rare_many(texts).sum()) if texts else 0.0
+    return out_of_domain({name: limits}, {above: rare, below: cost}) if cost else ""
+
+
+def family_of(body: Any, model: str = "") -> str:  # noqa: ANN401 - a mapping, JSON or an SDK's object
+    """Return the family of the model that is given, or else of the one that a request's body names.
+
+    Raises:
+        InputError: there is none, or the catalogue does not know it.
+    """
+    name = model or read_request(body).model
+    if not name:
+        raise InputError("the request names no model: give its name, such as model='claude-opus-5'")
+    return catalogue().find(name).family.name
+
+
+@lru_cache(maxsize=16)
+def shipped_request_model(family: str) -> "Estimator":
+    """Return the shipped estimator of whole requests to a family of models.
+
+    Raises:
+        InputError: none is shipped for that family; the message names those that there are.
+    """
+    from .coefs_file import read_coefs  # noqa: PLC0415 - read by the estimator, which imports this
+    from .estimator import Estimator  # noqa: PLC0415
+    from .shipped import DEFAULTS, TABLES  # noqa: PLC0415
+
+    folder = DEFAULTS / "requests"
+    path = folder / f"{family}.json"
+    if not path.exists():
+        there = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
+        raise InputError(f"no model of whole requests is shipped for {family!r}: there are {there}")
+    return Estimator(**read_coefs(path, TABLES))
+
+
+def _bounds(bounds: tuple[Bound, ...], kind: str) -> tuple[Bound, ...]:
+    """Return the bounds of a kind of request: its own at the levels that have them, else those of all."""
+    own = {bound.confidence for bound in bounds if bound.kind == kind}
+    return tuple(bound for bound in bounds if bound.kind == (kind if bound.confidence in own else ""))
+
+
+def _parts(estimator: "Estimator", values: Mapping[str, float], tokens: int) -> dict[str, int]:
+    found = dict.fromkeys(PARTS, 0.0)
+    for name, weight in estimator.weights.items():
+        found[part_of(name)] += weight * values[name]
+    whole = {part: max(0, round(value)) for part, value in found.items()}
+    # What rounding leaves over is framing's, or the largest part's where framing has too little.
+    rest = tokens - sum(whole.values())
+    taker = "framing" if whole["framing"] + rest >= 0 else max(whole, key=lambda part: whole[part])
+    return whole | {taker: whole[taker] + rest}
