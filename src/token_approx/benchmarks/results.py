@@ -32,8 +32,8 @@ def results(config: DictConfig) -> None:
             f"{output}/records/peers.parquet: cannot be read: measure what=peers first"
         ) from error
     measured = [
-        _corpus(output, peers, "o200k_base", "o200k_base", ["cl100k_base"]),
-        _corpus(output, peers, "claude_2", "claude_legacy", ["o200k_base", "cl100k_base"]),
+        *(_corpus(output, peers, table, FACTORS.get(table, ())) for table in TEXTS),
+        *_agents(output),
         _novel(output, peers),
     ]
     tables = pd.concat([results_table(part, config.resamples, config.seed) for part in measured])
@@ -42,26 +42,36 @@ def results(config: DictConfig) -> None:
     print(markdown(tables))  # noqa: T201 - the stage's result
 
 
-def _corpus(output: Path, peers: pd.DataFrame, model: str, tokens: str, others: list[str]) -> Measured:
+def _corpus(output: Path, peers: pd.DataFrame, table: str, factors: Sequence[float]) -> Measured:
     # The groups that the dataset's main job sets aside, which no table and no fit has seen.
     path = output / "records/corpus.parquet"
-    dataset = read_corpus("corpus", str(path), tokens)
-    counts = pd.read_parquet(path, columns=["corpus", "id", *others])
+    dataset = read_corpus("corpus", str(path), table)
     _, test = by_group(dataset, 0.2, 42)
+    rows = pd.read_parquet(path, columns=["corpus", "id", TARGET]).iloc[test]
     features = {name: dataset.features[name].to_numpy()[test] for name in dataset.names}
-    estimator = Estimator.load(output / f"corpus-{model}" / COEFS)
-    rows = counts.iloc[test]
+    estimator = Estimator.for_model(table)
+    stand_in = rows[TARGET].to_numpy(np.float64)
     estimates = {
-        "token-approx": estimator.linear_sums(features),
+        OURS: estimator.linear_sums(features),
         "chars/4": BASELINES["chars/4"].linear_sums(features),
-        "chars/3.5": BASELINES["chars/3.5"].linear_sums(features),
         "tokenx 2.2.0": _of(peers, "tokenx", rows["corpus"], rows["id"]),
-        **{STAND_IN.format(name): rows[name].to_numpy(np.float64) for name in others},
-        PUBLISHED: BASELINES[PUBLISHED].linear_sums(features),
+        **{f"{TARGET} x {factor}": factor * stand_in for factor in factors},
     }
+    bounds = estimator.bounds(features)
+    title = f"{catalogue().families[table].title}, texts of groups not fitted on"
     known = {name: np.maximum(0, values) for name, values in estimates.items()}
-    title = f"{model}, code, markup, logs and prose of groups not fitted on"
-    return Measured(title, dataset.tokens[test], dataset.sources[test], known)
+    return Measured(title, dataset.tokens[test], dataset.sources[test], known, bounds)
+
+
+def _agents(output: Path) -> list[Measured]:
+    path = output / "records/agent_steps.parquet"
+    try:
+        steps = pd.read_parquet(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read. Run `measure what=agent_steps` first.") from error
+    known = catalogue()
+    families = {model: known.find(model).family.table for model in steps["model"].unique()}
+    return tool_results(steps, families, FACTORS)
 
 
 def _novel(output: Path, peers: pd.DataFrame) -> Measured:
