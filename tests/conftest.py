@@ -4,11 +4,12 @@ import gzip
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from hashlib import sha1
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import mlflow
@@ -19,9 +20,11 @@ from hydra.utils import instantiate
 from mlflow.tracking import MlflowClient
 from sklearn.linear_model import LinearRegression
 
+from token_approx.errors import InputError
 from token_approx.fitting.candidates import Model
 from token_approx.lifecycle.promotion import CHAMPION
 from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.text import kernel
 
 pytest_plugins = ["tests.postgres"]
 
@@ -123,6 +126,26 @@ def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mappi
         return f"models:/{name}@{CHAMPION}"
 
     return register
+
+
+@pytest.fixture(scope="module", params=["native", "numpy"])
+def each_kernel(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the tests of a module with each kernel; the native one is left out where it was not built."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "native", native_kernel() if request.param == "native" else None)
+        yield request.param
+
+
+def native_kernel() -> ModuleType:
+    """Return the native kernel; skip the test where it was not built, and fail where CI is set."""
+    try:
+        built = kernel.chosen("native")
+    except InputError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    assert built is not None
+    return built
 
 
 @pytest.fixture

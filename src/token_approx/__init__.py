@@ -1,18 +1,48 @@
 """Estimate, before a request is sent, how many tokens a provider will count for a text."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .estimator.estimator import Estimator
+from .errors import (
+    DriftError,
+    InputError,
+    MissingExtraError,
+    StoreError,
+    TokenApproxError,
+    UnfinishedError,
+)
 
-__all__ = ["Estimator"]
+if TYPE_CHECKING:
+    from .estimator.conversation import RunningCount
+    from .estimator.estimator import Estimates, Estimator
+    from .estimator.total import Decision, Total
+
+__all__ = [
+    "Decision",
+    "DriftError",
+    "Estimates",
+    "Estimator",
+    "InputError",
+    "MissingExtraError",
+    "RunningCount",
+    "StoreError",
+    "TokenApproxError",
+    "Total",
+    "UnfinishedError",
+]
 __version__ = "0.2.0"
+
+# numpy takes a tenth of a second to import: who wants the version or an error alone need not wait for it.
+_LATER = {
+    "Decision": ".estimator.total",
+    "Estimates": ".estimator.estimator",
+    "Estimator": ".estimator.estimator",
+    "RunningCount": ".estimator.conversation",
+    "Total": ".estimator.total",
+}
 
 
 def __getattr__(name: str) -> object:
-    # numpy takes a tenth of a second to import: who wants the version alone need not wait for it.
-    if name == "Estimator":
-        from .estimator.estimator import Estimator  # noqa: PLC0415
-
-        return Estimator
+    if name in _LATER:
+        return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ import pytest
 
 from tests.commands.conftest import COMMAND, Run, run
 from token_approx import Estimator, __version__
+from token_approx.text import kernel
 
 __all__ = ["run"]
 COMMANDS = ["count", "truncate", "split", "compare", "pull"]
@@ -30,7 +31,14 @@ def test_the_script_is_installed() -> None:
     """`token-approx` is on the path of the environment, and is this version."""
     script = Path(sys.executable).parent / "token-approx"
     done = subprocess.run([script, "--version"], check=True, capture_output=True, text=True)
-    assert done.stdout == f"{__version__}\n"
+    assert done.stdout == f"{__version__} ({kernel.name()} kernel)\n"
+
+
+def test_an_unknown_kernel_is_refused(run: Run) -> None:
+    """A kernel that there is not, named by the environment, is one line that says which there are."""
+    done = run("--version", env={**os.environ, kernel.VARIABLE: "rust"})
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"error: TOKEN_APPROX_KERNEL=rust: is not a kernel: give native or numpy\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], *([command, "--help"] for command in COMMANDS)])
@@ -42,7 +50,7 @@ def test_help(run: Run, arguments: list[str]) -> None:
     assert "Usage: token-approx" in text
     if not arguments or arguments == ["-h"]:
         assert all(command in text for command in COMMANDS)
-        assert "64 wrong usage" in text
+        assert re.search(r"64 +wrong usage", text)
         return
     body, examples = text.split("Examples:")
     assert f"token-approx {arguments[0]} " in examples

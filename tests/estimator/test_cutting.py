@@ -20,6 +20,8 @@ from token_approx.estimator.bounds import Line
 from token_approx.text import prefixes
 from token_approx.text.counts import encode
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 NGRAM = Estimator.default("o200k_base")
 LINES = (
     Line(0.95, 1.0, 0.4, 0.0, 1.0),

@@ -157,16 +157,15 @@ def test_without_mlflow_a_uri_is_refused() -> None:
     code = """
 import sys
 sys.modules["mlflow"] = None
-from token_approx import Estimator
+from token_approx import Estimator, MissingExtraError
 print(Estimator.default("o200k_base").estimate("Hello!"))
 try:
     Estimator.load("models:/a/1")
-except ValueError as error:
+except MissingExtraError as error:
     print(error)
 """
-    assert (
-        run_python(code) == "3\nmodels:/a/1: mlflow is not installed: pip install token-approx, all of it\n"
-    )
+    message = "models:/a/1: mlflow is not installed: run pip install 'token-approx[mlflow]'"
+    assert run_python(code) == f"3\n{message}\n"
 
 
 def test_importing_it_is_cheap() -> None:

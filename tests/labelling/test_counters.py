@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tests.labelling.conftest import CLASSES, KEYS, ask
 from tests.labelling.provider_server import Provider, tokens_of
-from token_approx.errors import InputError
+from token_approx.errors import InputError, MissingExtraError
 from token_approx.labelling.counters import provider as shared
 from token_approx.labelling.counters.bpe_openai import BpeOpenAICounter
 from token_approx.labelling.counters.huggingface import HuggingFaceCounter
@@ -128,7 +128,7 @@ def test_a_missing_extra_is_named(extra: str, library: str, monkeypatch: pytest.
         package, _, part = library.rpartition(".")
         monkeypatch.delattr(sys.modules[package], part, raising=False)
     monkeypatch.delitem(sys.modules, f"token_approx.labelling.counters.{extra}", raising=False)
-    with pytest.raises(InputError) as failed:
+    with pytest.raises(MissingExtraError) as failed:
         importlib.import_module(f"token_approx.labelling.counters.{extra}")
     assert f"pip install 'token-approx[{extra.replace('_', '-')}]'" in str(failed.value)
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from token_approx.text.counts import BLOCK, Counts, count, count_many, encode
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 WHITE_SPACE = [
     *range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680,
     *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000,

@@ -21,6 +21,8 @@ from token_approx.text.ngram_costs import BLOCK
 from token_approx.text.ngrams import KNUTH, SHORT, NgramTable, TableError
 from token_approx.text.table_file import MAX_FILE_BYTES
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 Spoil = Callable[[dict[str, Any]], object]
 
 STRINGS = st.text(st.characters(codec=None), max_size=200)  # lone surrogates included

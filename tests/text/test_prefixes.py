@@ -13,6 +13,8 @@ from token_approx.text import prefixes as module
 from token_approx.text.counts import count, encode
 from token_approx.text.prefixes import prefixes, whole
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 USED = {name: TABLES[name] for name in ("all orders", "digits as they are")}
 
 

@@ -3,12 +3,15 @@
 from dataclasses import asdict
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.text.test_ngrams import TABLES
 from token_approx.text.counts import count, encode
 from token_approx.text.streaming import TextStream
+
+pytestmark = pytest.mark.usefixtures("each_kernel")
 
 # White space of one to three bytes, separators that are none, parts of code points, and words.
 BROKEN = [b"\x80", b"\xc2", b"\xe2", b"\xe2\x80", b"\xf0\x9f", b"\xf0\x9f\x98", b"\xff", b"\xed\xa0"]

@@ -154,7 +154,7 @@ def _measure_corpus(path: Path, split: str, counted: Sequence[str]) -> pd.DataFr
     described = table.drop_columns(["text", "split"]).to_pandas()
     measured = pd.DataFrame(rows, columns=list(FEATURES)).astype(dict.fromkeys(BASIC, "int64"))
     described.insert(0, "corpus", path.stem)
-    counted: pd.DataFrame = pd.concat(
+    frame: pd.DataFrame = pd.concat(
         [described[["corpus", "id", *DESCRIPTION]], measured, described[list(counted)]], axis=1
     )
-    return counted
+    return frame

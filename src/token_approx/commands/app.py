@@ -1,17 +1,21 @@
 """The commands put together."""
 
+import os
 from typing import Annotated
 
 import typer
 
-from token_approx import __version__
+from token_approx import __version__, exit_codes
 from token_approx.commands import compare, count, pull, split, truncate
+from token_approx.text import kernel
+
+VERSION = "Print the version, and whether the native kernel or numpy reads the texts."
 
 app = typer.Typer(
     name="token-approx",
     help="Estimate, on this machine, how many tokens a provider will count for texts.",
-    epilog="Results go to standard output, notices to standard error. Exit codes: 0 done, 1 something could "
-    "not be read or done, 64 wrong usage, 130 interrupted; count --limit also has 2 and 3.",
+    epilog="Results go to standard output, notices to standard error.\n\n\b\nExit codes:\n"
+    + exit_codes.listing(),
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,14 +30,25 @@ app.command(epilog=pull.EXAMPLES)(pull.pull)
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
     if wanted:
-        typer.echo(__version__)
+        typer.echo(f"{__version__} ({kernel.name()} kernel)")
         raise typer.Exit
+
+
+def _show_traceback(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        os.environ[exit_codes.TRACEBACK] = "1"
 
 
 @app.callback()
 def options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help=VERSION)
+    ] = False,
+    __: Annotated[
+        bool,
+        typer.Option(
+            "--traceback", callback=_show_traceback, is_eager=True, help="Show where an error was raised."
+        ),
     ] = False,
 ) -> None:
     """Take what comes before a command."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import typer
 
-from token_approx.commands import exit_codes
+from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
 from token_approx.commands.texts import Reading, notice, whole
 from token_approx.estimator.estimator import Estimator
@@ -50,7 +50,7 @@ def compare(
         typer.echo(json.dumps({"files": texts, "tokens": rows}, indent=1))
     else:
         typer.echo(_table(texts, rows))
-    return exit_codes.FAILED if reading.failed else exit_codes.DONE
+    return exit_codes.BAD_INPUT if reading.failed else exit_codes.DONE
 
 
 def _counters() -> dict[str, Count]:

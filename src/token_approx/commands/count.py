@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from token_approx.commands import exit_codes, report
+from token_approx import exit_codes
+from token_approx.commands import report
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
 from token_approx.commands.texts import Reading, notice, pieces
 from token_approx.estimator.bounds import at_level
@@ -22,13 +23,11 @@ Examples:
   token-approx count . --limit 200000 && echo fits
 
 \b
-Exit codes:
-  0    done, or the total is within --limit
-  2    the total exceeds --limit
-  3    unsure: --limit is between the bounds of the total
-  1    something could not be read (and --limit is not exceeded without it)
-  64   wrong usage
-  130  interrupted
+Exit codes with --limit (token-approx --help has all):
+  0    the total is within the limit
+  2    the total exceeds the limit
+  3    unsure: the limit is between the bounds of the total
+  1    something could not be read (and the limit is not exceeded without it)
 """
 EXIT_CODES = {"fits": exit_codes.DONE, "exceeds": exit_codes.EXCEEDS, "ask": exit_codes.UNSURE}
 
@@ -63,12 +62,12 @@ def count(
     elif in_full:
         typer.echo(report.table(confidence, counts))
     if limit is None:
-        return exit_codes.FAILED if reading.failed else exit_codes.DONE
+        return exit_codes.BAD_INPUT if reading.failed else exit_codes.DONE
     total = report.total(counts)
     decision = total.decide(limit)
     notice(f"{decision}: {total.lower_bound:,} to {total.upper_bound:,} tokens, the limit is {limit:,}")
     # What could not be read could only add to what exceeds already.
-    return exit_codes.FAILED if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
+    return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 
 
 def _count(model: Estimator, name: str, *, level: float | None, with_domain: bool) -> report.Count:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from token_approx.commands import exit_codes
+from token_approx import exit_codes
 
 EXAMPLES = """\b
 Examples:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import typer
 
-from token_approx.commands import exit_codes
+from token_approx import exit_codes
 from token_approx.commands.app import app
-from token_approx.commands.texts import notice
-from token_approx.errors import InputError
+from token_approx.errors import UsageError
 
 
 def run() -> int:
@@ -22,17 +21,16 @@ def run() -> int:
         sys.stdout.flush()
     except typer.TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", None) or "token-approx"
-        _tell(f"{error.format_message()} (see {command} --help)")
-        return exit_codes.USAGE
-    except InputError as error:
-        _tell(str(error))
-        return exit_codes.FAILED
-    except (OSError, SystemExit) as error:
-        # Typer exits where the reader of a pipe is gone: nobody is there to be told.
-        if not isinstance(error, SystemExit | BrokenPipeError):
-            _tell(str(error))
+        return exit_codes.end(UsageError(f"{error.format_message()} (see {command} --help)"))
+    except (SystemExit, BrokenPipeError):
+        # Typer exits where the reader of a pipe is gone: then nobody reads a message.
         _discard_output()
-        return exit_codes.FAILED
+        return exit_codes.BAD_INPUT
+    except OSError as error:
+        _discard_output()
+        return exit_codes.end(error)
+    except Exception as error:  # noqa: BLE001 - of a fault too, a user sees one line
+        return exit_codes.end(error)
     return int(code or exit_codes.DONE)
 
 
@@ -47,10 +45,6 @@ def _prepare() -> None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for the life of the process
         else:  # a file's name may be of any bytes
             stream.reconfigure(errors="backslashreplace")
-
-
-def _tell(message: str) -> None:
-    notice("error: " + " ".join(message.split()))
 
 
 def _discard_output() -> None:

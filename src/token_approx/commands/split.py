@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from token_approx.commands import exit_codes
+from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Confidence, File, Model, estimator
 from token_approx.commands.texts import STANDARD_INPUT, notice, whole
 from token_approx.errors import InputError

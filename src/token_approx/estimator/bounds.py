@@ -42,9 +42,10 @@ def bound(lines: Sequence[Line], linear_sum: float, confidence: float) -> float:
             such an estimate.
     """
     known = max(0.0, linear_sum)
-    for line in at_level(lines, confidence):
-        if line.start <= known < line.end:
+    for line in lines:
+        if line.confidence == confidence and line.start <= known < line.end:
             return known * line.factor + line.offset
+    at_level(lines, confidence)
     raise _no_class(known, confidence)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..text.counts import encode
 from ..text.prefixes import BLOCK, Booleans, prefixes, whole
-from .bounds import bounds
+from .limits import Limit
 
 if TYPE_CHECKING:
     from .estimator import Estimator
@@ -33,7 +33,9 @@ def truncate(estimator: "Estimator", text: AnyStr, limit: int, confidence: float
     if estimator.upper_bound(text, confidence) <= limit:
         return text
     data = _bytes(text)
-    end = _Cutter(estimator, data, limit, confidence).end(0, 0, BYTES_PER_TOKEN * limit)
+    end = _Cutter(estimator, data, Limit(estimator.upper, confidence, limit)).end(
+        0, 0, BYTES_PER_TOKEN * limit
+    )
     if end is None:
         raise _too_small(estimator, data, f"limit={limit}", confidence)
     return _like(text, data[:end])
@@ -44,7 +46,7 @@ def split(estimator: "Estimator", text: AnyStr, size: int, overlap: int, confide
     if overlap and not 0 < overlap < size:
         raise InputError(f"overlap={overlap}: give a number in 0 .. size - 1 tokens")
     data = _bytes(text)
-    cutter = _Cutter(estimator, data, size, confidence)
+    cutter = _Cutter(estimator, data, Limit(estimator.upper, confidence, size))
     pieces: list[AnyStr] = []
     start, end, guess = 0, 0, BYTES_PER_TOKEN * size
     while end < len(data):
@@ -63,8 +65,7 @@ def split(estimator: "Estimator", text: AnyStr, size: int, overlap: int, confide
 class _Cutter:
     estimator: "Estimator"
     data: bytes
-    limit: int
-    confidence: float
+    limit: Limit
 
     def end(self, start: int, least: int, guess: int) -> int | None:
         """Return where the piece that begins at `start` ends, beyond `least`; None if nothing fits."""
@@ -72,8 +73,7 @@ class _Cutter:
         best, begin, fits = 0, start, np.zeros(0, np.bool_)
         first = min(max(guess, LEAST_BYTES), BLOCK)
         for block in prefixes(self.data, start, model.tables, basic=model.weighs_counts, first=first):
-            upper = bounds(model.upper, model.linear_sums(block.features), self.confidence)
-            within = upper <= self.limit  # the limit is whole: so is then the bound's ceiling
+            within = self.limit.holds(model.linear_sums(block.features))
             # What was known of the block before is kept, to look back.
             fits = np.concatenate([fits[-BLOCK:], within & block.whole])
             begin = block.begin + len(within) - len(fits)

@@ -1,5 +1,6 @@
 """model_coefs.json -> tokens. Needs numpy and the standard library alone, so any program can embed it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from ..text.counts import count, count_many, encode
 from . import cutting
-from .bounds import Floats, Line, bounds
+from .bounds import Floats, Line, bound, bounds
 from .coefs_file import read_coefs
 from .conversation import Message, RunningCount, framing_tokens, message_text
 from .domain import in_domain, out_of_domain
@@ -60,7 +61,8 @@ class Estimator(LinearModel):
 
         Raises:
             InputError: a file cannot be read, lacks a coefficient, or is not the one that was named; a model
-                cannot be downloaded, or MLflow is not installed.
+                cannot be downloaded.
+            MissingExtraError, StoreError: MLflow is not installed, or its registry cannot be reached.
         """
         if isinstance(source, str) and source.startswith(("models:/", "runs:/")):
             from .shipped import downloaded  # noqa: PLC0415 - MLflow takes seconds to import
@@ -86,11 +88,11 @@ class Estimator(LinearModel):
 
     def estimate(self, text: str | bytes) -> int:
         """Return the estimated number of input tokens of a text."""
-        return self._of(text).tokens
+        return rounded(self.linear_sum_of(text))
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(_encoded(texts))))
+        return _rounded_many(self.linear_sums(self.features_many(texts)))
 
     def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
         """Return the estimate, the upper bound and whether it is in domain, of each text.
@@ -111,7 +113,7 @@ class Estimator(LinearModel):
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        return self._of(text).upper_bound(confidence)
+        return math.ceil(bound(self.upper, self.linear_sum_of(text), confidence))
 
     def lower_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
         """Return a number of tokens that the text falls below with a probability of at most 1 - confidence.
@@ -194,7 +196,7 @@ class Estimator(LinearModel):
         return cutting.split(self, text, size, overlap, confidence)
 
     def _of(self, text: str | bytes) -> Total:
-        return self.total([self.linear_sum(self.features(text))])
+        return self.total([self.linear_sum_of(text)])
 
 
 def _encoded(texts: Sequence[str | bytes]) -> list[bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, MissingExtraError
 
 DEFAULTS = Path(__file__).parent / "defaults"
 TABLES = Path(__file__).parents[1] / "text/tables"
@@ -33,13 +33,16 @@ def downloaded(uri: str) -> Iterator[Path]:
     """Download the files of an MLflow model URI into a folder, which is gone in the end.
 
     Raises:
-        InputError: MLflow is not installed, or the model cannot be downloaded.
+        MissingExtraError: MLflow is not installed.
+        InputError, StoreError: the model cannot be downloaded.
     """
     try:
         from token_approx.lifecycle.pull import pull  # noqa: PLC0415 - takes seconds
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0]
-        raise InputError(f"{uri}: {missing} is not installed: pip install token-approx, all of it") from error
+        raise MissingExtraError(
+            f"{uri}: {missing} is not installed: run pip install 'token-approx[mlflow]'"
+        ) from error
     with tempfile.TemporaryDirectory() as folder:
         pull(uri, Path(folder))
         yield Path(folder)

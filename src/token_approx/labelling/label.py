@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, UnfinishedError, UsageError
 from token_approx.labelling.attempts import Attempts
 from token_approx.labelling.counters.protocol import AS_LOGGED, ONE_USER_MESSAGE, Counter, Refused, Transient
 from token_approx.labelling.journal import Journal
@@ -38,11 +38,12 @@ def label(
     any way at any moment and called again: a sample whose record was written is never counted again.
 
     Raises:
-        InputError: the configuration is wrong, `out` holds other records or is being written by another
-            run, or the provider keeps failing. What was counted until then is in the file.
+        InputError: the configuration is wrong, or `out` holds other records or is being written by another
+            run.
+        UnfinishedError: the provider keeps failing. What was counted until then is in the file.
     """
     if settings.framing == "subtract" and counter.counts_of == AS_LOGGED:
-        raise InputError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
+        raise UsageError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
     with Journal(out) as journal, Journal(skipped_path(out)) as skips:
         records = {record.id: record for record in parse_records(journal.data, out)}
         for record in records.values():
@@ -173,7 +174,7 @@ class _Labelling:
     def _check_giving_up(self, kind: str) -> None:
         self.failed_in_a_row += 1
         if self.failed_in_a_row >= self.settings.give_up_after:
-            raise InputError(
+            raise UnfinishedError(
                 f"{self.counter.name} failed on {self.failed_in_a_row} samples in a row, the last by"
                 f" {kind}: run the same command again later, {self.progress.missing} samples are missing"
             )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from mlflow.tracking import MlflowClient
 
-from token_approx.errors import InputError
+from token_approx.errors import StoreError
 
 PREFIX = "promoting."
 WAIT_SECONDS = 0.1
@@ -28,7 +28,7 @@ def exclusive(
     `lease` is how many seconds the lock outlives its owner, `patience` how many to wait for others.
 
     Raises:
-        InputError: others hold it for longer than `patience`.
+        StoreError: others hold it for longer than `patience`.
     """
     key = PREFIX + owner
     _enter(client, name, key, lease, time.monotonic() + patience)
@@ -48,7 +48,7 @@ def _enter(client: MlflowClient, name: str, key: str, lease: float, deadline: fl
         if key > min(others) or time.monotonic() > deadline:
             client.delete_registered_model_tag(name, key)
         if time.monotonic() > deadline:
-            raise InputError(
+            raise StoreError(
                 f"{name}: another run is still promoting ({min(others)}): run again when it has ended"
             )
         # At random, so that those who met do not meet again.

@@ -17,7 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from token_approx.errors import InputError
+from token_approx.errors import StoreError
 from token_approx.estimator.estimator import Estimator
 from token_approx.fitting.dataset import Floats
 from token_approx.fitting.metrics import paired_gain
@@ -77,7 +77,7 @@ def promote(client: MlflowClient, challenge: Challenge, rule: Rule) -> Decision:
     """Decide on a version, set its alias and say why in its tag `promotion`; mend what killed runs left.
 
     Raises:
-        InputError: other runs keep the registered model for longer than `rule.patience`, or this one was
+        StoreError: other runs keep the registered model for longer than `rule.patience`, or this one was
             held up for longer than its lease.
     """
     name, version = challenge.name, challenge.version
@@ -126,7 +126,7 @@ def _compare(challenge: Challenge, champion: ModelVersion, rule: Rule) -> Decisi
     present = f"version {champion.version}"
     try:
         errors = np.abs(_estimates(challenge, champion) - challenge.tokens)
-    except (MlflowException, OSError, InputError) as error:
+    except (MlflowException, OSError, StoreError) as error:
         return Decision("champion", f"{present} cannot be loaded ({str(error).splitlines()[0]})")
     except KeyError as error:
         lacking = f"it weighs {error.args[0]!r}, which these records lack"
@@ -156,7 +156,7 @@ def _set_alias(
     client: MlflowClient, name: str, version: str, decision: Decision, held: Callable[[], bool]
 ) -> None:
     if not held():
-        raise InputError(f"{name}: held up for longer than promotion.lease while promoting: run again")
+        raise StoreError(f"{name}: held up for longer than promotion.lease while promoting: run again")
     client.set_registered_model_alias(name, decision.role, version)
     client.set_model_version_tag(name, version, PROMOTION, _told(decision))
     if decision.role == CHAMPION:

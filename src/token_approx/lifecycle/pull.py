@@ -8,10 +8,11 @@ from typing import Any
 import jsonschema
 from mlflow.exceptions import MlflowException
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, StoreError, TokenApproxError
 from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_together
 from token_approx.lifecycle.contract import COEFS, schema_text
+from token_approx.lifecycle.patience import is_away
 from token_approx.lifecycle.registry import download
 
 
@@ -21,17 +22,15 @@ def pull(uri: str, out: Path) -> list[Path]:
     Nothing is replaced before all is there and checked; model_coefs.json is replaced last.
 
     Raises:
-        InputError: the model cannot be had, its files are damaged, or `out` cannot be written; then nothing
-            in `out` has changed.
+        InputError: there is no such model, its files are damaged, or `out` cannot be written; then nothing in
+            `out` has changed.
+        StoreError: the registry cannot be reached.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
             files = download(uri, Path(folder, "files"))
         except (MlflowException, OSError) as error:
-            raise InputError(
-                f"{uri}: cannot be downloaded ({_line(error)}): give models:/<name>@champion or"
-                " models:/<name>/<version>, and the server by MLFLOW_TRACKING_URI"
-            ) from error
+            raise unavailable(uri, "downloaded", error) from error
         coefs = _checked(uri, files / COEFS)
         Estimator.load(files / COEFS)  # reads every table, and checks its SHA-256
         names = [str(entry["file"]) for entry in coefs["tables"].values()]
@@ -41,6 +40,19 @@ def pull(uri: str, out: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}): give another folder") from error
     return [out / name for name in contents]
+
+
+def unavailable(uri: str, step: str, error: Exception) -> TokenApproxError:
+    """Return the error for a model that cannot be had: its name is wrong, or the registry is away."""
+    if is_away(error):
+        return StoreError(
+            f"{uri}: cannot be {step} ({_line(error)}): check that the server that MLFLOW_TRACKING_URI"
+            " names can be reached, and run the same command again"
+        )
+    return InputError(
+        f"{uri}: cannot be {step} ({_line(error)}): give models:/<name>@champion or"
+        " models:/<name>/<version>, and the server by MLFLOW_TRACKING_URI"
+    )
 
 
 def _checked(uri: str, path: Path) -> dict[str, Any]:

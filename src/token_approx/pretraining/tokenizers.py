@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, MissingExtraError
 from token_approx.pretraining.boundaries import normalised_ends, token_ends
 from token_approx.pretraining.pieces import Bytes
 
@@ -26,7 +26,8 @@ def openai_encoding(name: str) -> Ends:
     """Return the token ends of an OpenAI encoding, from the vocabulary that bpe-openai carries.
 
     Raises:
-        InputError: the extra `pretrain` is not installed, or there is no such encoding.
+        MissingExtraError: the extra `pretrain` is not installed.
+        InputError: there is no such encoding.
     """
     return _ends(openai_tokenizer(name), token_ends)
 
@@ -35,14 +36,15 @@ def openai_tokenizer(name: str) -> Any:  # noqa: ANN401 - tiktoken.Encoding, an 
     """Return tiktoken's encoding `name` without its download, from bpe-openai's vocabulary.
 
     Raises:
-        InputError: the extra `pretrain` is not installed, or there is no such encoding.
+        MissingExtraError: the extra `pretrain` is not installed.
+        InputError: there is no such encoding.
     """
     try:
         from tiktoken_ext import openai_public  # noqa: PLC0415 - an extra
 
         packed = (files("bpe_openai") / "data" / f"{name}.tiktoken.gz").read_bytes()
     except ImportError as error:
-        raise InputError(_missing(error)) from error
+        raise _missing(error) from error
     except OSError as error:
         raise InputError(f"tokenizer.name={name}: bpe-openai carries no such vocabulary") from error
     lines = gzip.decompress(packed).decode("ascii").splitlines()
@@ -56,7 +58,8 @@ def claude_2(path: str) -> Ends:
     The file is in the npm package `@anthropic-ai/tokenizer`. Its tokenizer reads the NFKC form of a text.
 
     Raises:
-        InputError: the extra `pretrain` is not installed, or the file is not that one.
+        MissingExtraError: the extra `pretrain` is not installed.
+        InputError: the file is not that one.
     """
     try:
         vocabulary = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -76,7 +79,7 @@ def _encoding(name: str, ranks: dict[bytes, int], pattern: str) -> Any:  # noqa:
     try:
         import tiktoken  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise InputError(_missing(error)) from error
+        raise _missing(error) from error
     return tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
 
 
@@ -104,5 +107,5 @@ def _pattern_of(openai_public: Any, name: str) -> str:  # noqa: ANN401 - a modul
         openai_public.load_tiktoken_bpe = original
 
 
-def _missing(error: ImportError) -> str:
-    return f"{error.name} is not installed: pip install 'token-approx[pretrain]'"
+def _missing(error: ImportError) -> MissingExtraError:
+    return MissingExtraError(f"{error.name} is not installed: run pip install 'token-approx[pretrain]'")

@@ -43,7 +43,8 @@ def assess(
 
     `linear_sums` holds each estimator's sums (n,) by its name, the model's first; an estimate is the sum
     rounded, and not below 0. `bounds` are the model's upper bounds; `in_domain` (n,) says which records
-    are in its domain. Of more than 10,000 records, intervals rest on fewer than `resamples` of 2,000, at least 200.
+    are in its domain. Of more than 10,000 records, intervals rest on fewer than `resamples` of 2,000, at
+    least 200.
     """
     name = next(iter(linear_sums))
     resamples = min(resamples, max(FEWEST_RESAMPLES, MOST_DRAWN // len(dataset)))

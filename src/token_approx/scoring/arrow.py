@@ -16,6 +16,7 @@ from mlflow.pyfunc import PyFuncModel
 
 from token_approx.errors import InputError
 from token_approx.lifecycle.loading import URI, pinned
+from token_approx.lifecycle.pull import unavailable
 from token_approx.scoring.parquet_input import RESULTS, Piece, Texts
 from token_approx.scoring.parquet_output import BUFFER_BYTES, PART
 
@@ -40,7 +41,8 @@ def downloaded(uri: str, confidence: float) -> Iterator[TextModel]:
     """Yield the model of a URI, which is on this machine as long as the block lasts.
 
     Raises:
-        InputError: it cannot be had, is no model of texts, or has no bound of that level.
+        InputError: there is no such model, it is not a model of texts, or it has no bound of that level.
+        StoreError: the registry cannot be reached.
     """
     fixed = pinned(uri)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,11 +50,7 @@ def downloaded(uri: str, confidence: float) -> Iterator[TextModel]:
             path = mlflow.artifacts.download_artifacts(fixed, dst_path=folder) if URI.match(fixed) else fixed
             model = mlflow.pyfunc.load_model(path)
         except (MlflowException, OSError) as error:
-            reason = next(filter(None, str(error).splitlines()), type(error).__name__)
-            raise InputError(
-                f"{uri}: cannot be loaded ({reason}): give models:/<name>@champion or"
-                " models:/<name>/<version>, and the server by MLFLOW_TRACKING_URI"
-            ) from error
+            raise unavailable(uri, "loaded", error) from error
         outputs = model.metadata.get_output_schema()
         if outputs is None or outputs.input_names() != RESULTS.names:
             raise InputError(f"{uri}: is no model of texts: give a model that token-approx registered")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 from mlflow.pyfunc import PyFuncModel
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, MissingExtraError
 from token_approx.scoring.arrow import COMPRESSION, MOST_BYTES, MOST_ROWS, score_piece
 from token_approx.scoring.parquet_input import RESULTS, Texts
 
@@ -86,11 +86,12 @@ def session(master: str, memory: str) -> "Iterator[SparkSession]":
     `memory` is the driver's, which on this machine does all the work ("2g").
 
     Raises:
-        InputError: Spark is not there or does not start.
+        MissingExtraError: Spark or Java is not installed.
+        InputError: Spark does not start.
     """
     reason = missing()
     if reason:
-        raise InputError(f"engine=spark: {reason}")
+        raise MissingExtraError(f"engine=spark: {reason}")
     from py4j.protocol import Py4JError
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException

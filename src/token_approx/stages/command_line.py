@@ -21,7 +21,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from sqlalchemy.exc import SQLAlchemyError
 
-from token_approx.errors import InputError
+from token_approx import exit_codes
+from token_approx.errors import StoreError, TokenApproxError, UsageError
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 LISTS = ("features", "estimator")
@@ -68,7 +69,8 @@ def _quoted(value: str) -> str:
 def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
     """Compose the stage's configuration from the command line and run it.
 
-    Bad input of any kind ends the process with exit code 1 and one line on standard error.
+    Whatever goes wrong ends the process with one line on standard error and the exit code of its meaning
+    (`token_approx.exit_codes`).
     """
     # Without these, a first run prints notices of libraries that no user can act on.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -84,37 +86,47 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
         # Ends inside of Hydra's job, which would print a line of its own on anything it sees raised.
         try:
             stage(config)
-        except (InputError, HydraException, OmegaConfBaseException) as error:
-            _end(_message(config_name, error))
-        except (MlflowException, SQLAlchemyError, ConnectionError) as error:
-            _end(_store_message(error))
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)  # noqa: T201
-            sys.exit(130)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - of a fault too, a user sees one line
+            sys.exit(exit_codes.end(_meant(config_name, error)))
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
-        _end(_message(config_name, error))
+        sys.exit(exit_codes.end(_meant(config_name, error)))
+    finally:
+        if {"-h", "--help"} & set(sys.argv):  # after what Hydra prints, which exits then
+            sys.stdout.write(f"Exit codes:\n{exit_codes.listing()}\n")
 
 
 def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Collection[str] = ()) -> None:
     """Check the least that each number of the configuration may be; whole numbers but for `fractions`.
 
     Raises:
-        InputError: one is less, or no number of its kind.
+        UsageError: one is less, or not a number of its kind.
     """
     for key, smallest in least.items():
         value = OmegaConf.select(config, key)
         kinds = (int, float) if key.rpartition(".")[2] in fractions else (int,)
         if not isinstance(value, kinds) or isinstance(value, bool) or value < smallest:
             kind = "number" if float in kinds else "whole number"
-            raise InputError(f"{key}={value}: give a {kind} of at least {smallest}")
+            raise UsageError(f"{key}={value}: give a {kind} of at least {smallest}")
 
 
-def _end(message: str) -> None:
-    print("error: " + " ".join(message.split()), file=sys.stderr)  # noqa: T201
-    sys.exit(1)
+def _meant(config_name: str, error: BaseException) -> BaseException:
+    inner: BaseException | None = error
+    while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
+        if isinstance(inner, TokenApproxError):
+            return inner
+        inner = inner.__cause__
+    meant: TokenApproxError
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        meant = UsageError(_message(config_name, error))
+    elif isinstance(error, MlflowException | SQLAlchemyError | ConnectionError):
+        meant = StoreError(_store_message(error))
+    else:
+        return error
+    meant.__cause__ = error
+    return meant
 
 
 def _store_message(error: Exception) -> str:
@@ -129,11 +141,6 @@ def hidden_password(uri: str) -> str:
 
 
 def _message(config_name: str, error: Exception) -> str:
-    inner: BaseException | None = error
-    while inner:  # Hydra wraps what is raised while it instantiates a part, twice if importing it raised
-        if isinstance(inner, InputError):
-            return str(inner)
-        inner = inner.__cause__
     text = str(error)
     option = re.search(r"Could not (?:find|load) '(?P<group>[^']+)/(?P<name>[^'/]*)'", text)
     if option:

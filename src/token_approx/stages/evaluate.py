@@ -1,4 +1,4 @@
-"""A model on labelled records, beside baselines: how far off it is, and exit code 1 when that is too far."""
+"""A model on labelled records, beside baselines: how far off it is, and an error when that is too far."""
 
 from collections.abc import Mapping
 from dataclasses import astuple
@@ -9,7 +9,7 @@ import numpy as np
 from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
+from token_approx.errors import DriftError, InputError, UsageError
 from token_approx.fitting.bounds import Bound
 from token_approx.fitting.dataset import Dataset, Floats, read_dataset
 from token_approx.lifecycle import tracking
@@ -31,9 +31,9 @@ def evaluate(config: DictConfig) -> None:
     check_numbers(config, LEAST)
     limits = _limits(config)
     if not config.model:
-        raise InputError("evaluate needs a model: give model=models:/<name>@champion, or a model_coefs.json")
+        raise UsageError("evaluate needs a model: give model=models:/<name>@champion, or a model_coefs.json")
     if not config.records:
-        raise InputError("evaluate needs records: give records=<path> (-P records=<path>)")
+        raise UsageError("evaluate needs records: give records=<path> (-P records=<path>)")
     path = Path(config.records)
     dataset = read_dataset(path.name, config.records, config.sources, config.langs)
     model = load_model(config.model)
@@ -62,7 +62,7 @@ def _limits(config: DictConfig) -> dict[str, float]:
     limits = {name: config[name] for name in LIMITS if config[name] not in ("", None)}
     for name, value in limits.items():
         if not isinstance(value, int | float) or isinstance(value, bool) or not value >= 0:
-            raise InputError(f"{name}={value}: give a number of percent, such as 5")
+            raise UsageError(f"{name}={value}: give a number of percent, such as 5")
     return limits
 
 
@@ -117,7 +117,7 @@ def _check(name: str, path: Path, assessment: Assessment, limits: Mapping[str, f
     for limit, most in limits.items():
         found = assessment.metrics[f"{MODEL}/{LIMITS[limit]}"]
         if abs(found) > most:
-            raise InputError(
+            raise DriftError(
                 f"{LIMITS[limit]} is {found:.2f} %, over {limit}={most:g}: {name} no longer holds for {path}:"
                 " see its run, label fresh samples and train on them"
             )

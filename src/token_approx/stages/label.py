@@ -7,7 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
+from token_approx.errors import UnfinishedError
 from token_approx.labelling.label import label as label_samples
 from token_approx.labelling.progress import Progress, Settings
 from token_approx.labelling.records import read_records
@@ -60,7 +60,7 @@ def label(config: DictConfig) -> None:
             figure = png(sample_lengths(lengths, labelled))
             labelling_run.log_results(run, samples, records, sha256(out), figure)
         if progress.missing:
-            raise InputError(
+            raise UnfinishedError(
                 f"{progress.missing} of {progress.samples} samples are missing: run the same command again,"
                 " which asks for those alone"
             )

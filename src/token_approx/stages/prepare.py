@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, UsageError
 from token_approx.preparing.documents import Reading, read_documents
 from token_approx.preparing.samples import choose, cut, write_samples
 from token_approx.stages.command_line import check_numbers, run_stage
@@ -20,7 +20,7 @@ def prepare(config: DictConfig) -> None:
     """Write the samples that the configuration describes."""
     check_numbers(config, LEAST)
     if not str(config.source):
-        raise InputError("prepare needs a text: give source=<path, URL or Project Gutenberg number>")
+        raise UsageError("prepare needs a text: give source=<path, URL or Project Gutenberg number>")
     reading = Reading(
         text_column=config.text_column,
         exclude=tuple(config.exclude),

@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx import __version__
-from token_approx.errors import InputError
+from token_approx.errors import InputError, UsageError
 from token_approx.files import write_whole
 from token_approx.lifecycle import tracking
 from token_approx.pretraining.documents import held_out, read_documents
@@ -27,7 +27,7 @@ from token_approx.text.ngrams import NgramTable
 def pretrain(config: DictConfig) -> None:
     """Fit the table that the configuration describes."""
     if not config.name:
-        raise InputError("pretrain needs a name for the table: give name=<name>")
+        raise UsageError("pretrain needs a name for the table: give name=<name>")
     documents = read_documents(config.documents, config.tokens)
     ends: Callable[[str], Bytes] | None = instantiate(config.tokenizer)
     spec: FitSpec = instantiate(config.fit, _convert_="all")

@@ -9,7 +9,7 @@ import pandas as pd
 from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
+from token_approx.errors import InputError, MissingExtraError, UsageError
 from token_approx.lifecycle import tracking
 from token_approx.scoring import spark
 from token_approx.scoring.arrow import TextModel, downloaded, score_with_arrow
@@ -72,33 +72,34 @@ def chosen_engine(config: DictConfig, texts: Texts) -> str:
     """Return which engine scores the texts.
 
     Raises:
-        InputError: Spark was asked for, by its name or by a master, and cannot do it.
+        MissingExtraError: Spark was asked for, by its name or by a master, and is not installed.
+        InputError: Spark was asked for and would change the input.
     """
     cluster = bool(config.master) or spark.submitted()
     small = texts.bytes < config.spark_from_gb * 1e9
     if config.engine == "arrow" or (config.engine == "auto" and small and not cluster):
         return "arrow"
     wanted = {"auto": "spark" if cluster else "spark-files"}.get(config.engine, config.engine)
-    reason = spark.missing()
+    reason = missing = spark.missing()
     if not reason and wanted == "spark":
         changed = spark.changed_by_spark(texts)
         reason = f"Spark would change the type of column {changed!r}" if changed else ""
     if reason and (cluster or config.engine != "auto"):
-        raise InputError(f"engine={wanted}: {reason}")
+        raise (MissingExtraError if missing else InputError)(f"engine={wanted}: {reason}")
     return "arrow" if reason else wanted
 
 
 def _check(config: DictConfig) -> None:
     for name, message in NEEDED.items():
         if not config[name]:
-            raise InputError(message)
+            raise UsageError(message)
     check_numbers(config, {"spark_from_gb": 0}, fractions=("spark_from_gb",))
     if config.engine not in ENGINES:
-        raise InputError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
+        raise UsageError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
     if not isinstance(config.confidence, float) or not 0 < config.confidence < 1:
-        raise InputError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
+        raise UsageError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
     if not isinstance(config.overwrite, bool):
-        raise InputError(f"overwrite={config.overwrite}: give true or false")
+        raise UsageError(f"overwrite={config.overwrite}: give true or false")
     if config.price_per_million != "":
         check_numbers(config, {"price_per_million": 0}, fractions=("price_per_million",))
 

@@ -6,6 +6,8 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from . import kernel
+
 CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 # str.split also splits at these four; Go's unicode.IsSpace and our definition do not.
 SEPARATORS_THAT_ARE_NOT_SPACE = dict.fromkeys(range(0x1C, 0x20), "x")
@@ -53,6 +55,8 @@ def count(text: str | bytes) -> Counts:
     >>> count("naïve café\n")
     Counts(bytes=13, runes=11, words=2, lines=2)
     """
+    if kernel.native is not None:
+        return Counts(*kernel.native.measure(None, text)[:4])
     data = encode(text) if isinstance(text, str) else text
     # surrogateescape maps each undecodable byte to a code point that is no white space.
     string = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
@@ -67,8 +71,13 @@ def count(text: str | bytes) -> Counts:
 def count_many(texts: Sequence[str | bytes]) -> dict[str, npt.NDArray[np.float64]]:
     """Return the four counts of each text by name, each of shape (texts,).
 
-    Texts are counted together in blocks: 1.4 us for one of 500 bytes, where `count` takes 6.
+    Without the native kernel, texts are counted together in blocks: 1.4 us for one of 500 bytes, where
+    `count` takes 6.
     """
+    if kernel.native is not None:
+        found = np.empty((len(NAMES), len(texts)))
+        kernel.native.measure_many(None, list(texts), None, found, None)
+        return dict(zip(NAMES, found, strict=True))
     data = [encode(text) if isinstance(text, str) else text for text in texts]
     ends = np.cumsum(np.fromiter((len(text) + 1 for text in data), np.int64, len(data)))
     found = np.empty((len(NAMES), len(data)))

@@ -23,7 +23,8 @@ Costs: TypeAlias = npt.NDArray[np.int16 | np.int32]
 _PAIR = 2
 _ALL_BYTES = np.uint32(2**32 - 1)
 _ZERO, _TEN = np.uint8(ord("0")), np.uint8(10)
-_FOLD_DIGITS = bytes(ord("0") if ord("0") <= byte <= ord("9") else byte for byte in range(256))
+FOLD_DIGITS = bytes(ord("0") if ord("0") <= byte <= ord("9") else byte for byte in range(256))
+FOLD_NOTHING = bytes(range(256))
 
 
 class _Plane(NamedTuple):
@@ -77,13 +78,18 @@ def build_planes(
     )
 
 
+def keys_of(folded: bytes, start: int, size: int) -> npt.NDArray[np.uint32]:
+    """Return the last four bytes up to each of `size` bytes from `start`; `folded` has BEFORE more ahead."""
+    return np.ndarray((size,), ">u4", folded, start, (1,)).astype(np.uint32)
+
+
 def short_score(planes: Planes, data: bytes, before: bytes) -> int:
     """Return the cost of a text of at most a few KiB with as few numpy calls as possible.
 
     `before` is the BEFORE bytes ahead of the text. The calls, not the bytes, are what a short text costs.
     """
-    folded = (before + data).translate(_FOLD_DIGITS) if planes.fold else before + data
-    keys = np.ndarray((len(data),), ">u4", folded, strides=(1,)).astype(np.uint32)
+    folded = (before + data).translate(FOLD_DIGITS) if planes.fold else before + data
+    keys = keys_of(folded, 0, len(data))
     parts = []
     for mask, shift, exact, weights in planes.lookups:
         index = keys if mask == _ALL_BYTES else keys & mask
@@ -104,7 +110,7 @@ def block_costs(planes: Planes, data: bytes, before: bytes) -> Iterator[Costs]:
     and by any other call in the same thread.
     """
     folded = _WORK.folded
-    context = before.translate(_FOLD_DIGITS) if planes.fold else before
+    context = before.translate(FOLD_DIGITS) if planes.fold else before
     folded[:BEFORE] = np.frombuffer(context, np.uint8)
     for start in range(0, len(data), BLOCK):
         size = min(BLOCK, len(data) - start)

@@ -17,14 +17,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ..files import write_whole
+from . import kernel
 from .counts import encode
-from .ngram_costs import BEFORE, BLOCK, START, Planes, block_costs, build_planes, short_score
+from .ngram_costs import (
+    BEFORE,
+    BLOCK,
+    FOLD_DIGITS,
+    FOLD_NOTHING,
+    START,
+    Planes,
+    block_costs,
+    build_planes,
+    short_score,
+)
 from .table_file import (
     MAX_FILE_BYTES,
     TableError,
@@ -34,6 +45,9 @@ from .table_file import (
     refuse,
     render,
 )
+
+if TYPE_CHECKING:
+    from ._kernel import Plan
 
 __all__ = ["KNUTH", "NgramTable", "TableError"]
 
@@ -103,7 +117,7 @@ class NgramTable:
         write_whole(Path(path), raw)
         return hashlib.sha256(raw).hexdigest()
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """Tokens per unit of cost: 2**-unit_exponent."""
         return 2.0**-self.unit_exponent
@@ -115,6 +129,8 @@ class NgramTable:
         of which the last three bytes matter; with it the costs of a text's pieces add up to the cost of the
         text exactly. Memory beyond the text's bytes is one block's. Raises TypeError for other types.
         """
+        if kernel.native is not None:
+            return self.plan.score(text, context)
         data = _utf8(text)
         if len(data) <= SHORT:
             return short_score(self._planes, data, _window_before(context))
@@ -133,6 +149,11 @@ class NgramTable:
         if isinstance(texts, str | bytes):
             message = "score_many takes several texts; for one text call score"
             raise TypeError(message)
+        if kernel.native is not None:
+            listed = list(texts)
+            units = np.empty(len(listed), np.int64)
+            kernel.native.measure_many(self.plan, listed, units, None, None)
+            return units
         totals: list[npt.NDArray[np.int64]] = []
         batch: list[bytes] = []
         room = BLOCK
@@ -153,6 +174,9 @@ class NgramTable:
         """
         data = _utf8(text)
         sums = np.empty(len(data), np.int64)
+        if kernel.native is not None:
+            self.plan.cumulative(data, context, sums)
+            return sums
         start, carry = 0, np.int64(0)
         for costs in block_costs(self._planes, data, _window_before(context)):
             part = sums[start : start + costs.size]
@@ -160,6 +184,27 @@ class NgramTable:
             part += carry
             start, carry = start + costs.size, part[-1]
         return sums
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made from the fields: the plan of the native kernel cannot be pickled."""
+        return {name: value for name, value in self.__dict__.items() if name in self.__dataclass_fields__}
+
+    @cached_property
+    def plan(self) -> "Plan":
+        """The table as the native kernel looks it up, made in 1 ms."""
+        return self.checking_plan(None, None)
+
+    def checking_plan(self, seen_pairs: bytes | None, seen_threes: bytes | None) -> "Plan":
+        """Return the table as the native kernel looks it up, with bitmaps of the n-grams that were seen."""
+        from ._kernel import Plan  # noqa: PLC0415 - it is optional
+
+        tables = tuple(zip(self.orders, self.bits, self.weights, strict=True))
+        return Plan(tables, self.multiplier, self.fold_table, seen_pairs, seen_threes)
+
+    @property
+    def fold_table(self) -> bytes:
+        """What stands for each of the 256 bytes."""
+        return FOLD_DIGITS if self.fold == "digits" else FOLD_NOTHING
 
     def _fields(self) -> TableFields:
         return TableFields(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from . import kernel
 from .ngram_costs import BEFORE
 from .ngrams import NgramTable
 
@@ -58,9 +59,11 @@ def prefixes(
             names = ("bytes", "runes", "words", "lines")
             features = dict(zip(names, found.astype(np.float64), strict=True))
         for name, table in tables.items():
-            costs = table.cumulative(block, before) + units[name]
+            costs = table.cumulative(block, before)
+            if units[name]:
+                costs += units[name]
             units[name] = int(costs[-1])
-            features[name] = costs.astype(np.float64) * table.unit
+            features[name] = costs * table.unit
         yield Block(begin, whole(data, start, begin, end), features)
         begin, size = end, min(2 * size, BLOCK)
 
@@ -87,6 +90,10 @@ def whole(data: bytes, start: int, begin: int, end: int) -> Booleans:
 
 def _basic_counts(data: bytes, start: int, begin: int, end: int) -> npt.NDArray[np.int64]:
     # Bytes, runes, words and line feeds from `begin` to each end, of shape (4, end - begin).
+    if kernel.native is not None:
+        counts = np.empty((4, end - begin), np.int64)
+        kernel.native.count_prefixes(data, start, begin, end, counts)
+        return counts
     near = max(start, begin - BEFORE)
     window = data[near : end + BEFORE - 1]
     if not window.isascii():

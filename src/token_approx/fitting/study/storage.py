@@ -12,7 +12,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
-from token_approx.errors import InputError
+from token_approx.errors import MissingExtraError, StoreError
 
 VARIABLE = "TOKEN_APPROX_STORAGE"
 DEFAULT = "sqlite:///optuna.db"
@@ -54,7 +54,8 @@ def open_storage(url: str, heartbeat_interval: int, grace_period: int) -> Storag
     """Open a storage whose running trials are stale `grace_period` seconds after their last heartbeat.
 
     Raises:
-        InputError: it cannot be opened; the message holds no password.
+        StoreError: it cannot be opened; the message holds no password.
+        MissingExtraError: the database's driver is not installed.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)  # heartbeats are
@@ -84,12 +85,13 @@ def told(url: str, what: str, mend: str) -> Iterator[None]:
     """Tell of a database's errors in one line that holds no password.
 
     Raises:
-        InputError: the block raised an error of the database.
+        StoreError: the block raised an error of the database.
+        MissingExtraError: the database's driver is not installed.
     """
     try:
         yield
     except ImportError as error:
-        raise InputError(
+        raise MissingExtraError(
             f"storage={shown(url)}: its driver is not installed ({error.__cause__ or error}): "
             "for PostgreSQL, pip install 'token-approx[postgres]'"
         ) from error
@@ -98,7 +100,7 @@ def told(url: str, what: str, mend: str) -> Iterator[None]:
         parsed = _parsed(url)
         if parsed is not None and parsed.password:
             reason = reason.replace(parsed.password, "***")
-        raise InputError(f"storage={shown(url)}: {what} ({reason}): {mend}") from error
+        raise StoreError(f"storage={shown(url)}: {what} ({reason}): {mend}") from error
 
 
 def _is_there_already(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from token_approx.errors import InputError
+from token_approx.errors import MissingExtraError, UsageError
 
 # What a count is of.
 ONE_USER_MESSAGE = "one-user-message"
@@ -55,10 +55,10 @@ class Refused(Exception):  # noqa: N818 - likewise
         self.final = final
 
 
-def missing_extra(counter: str) -> InputError:
+def missing_extra(counter: str) -> MissingExtraError:
     """Return the error for a counter whose library is not installed."""
     extra = counter.replace("_", "-")
-    return InputError(
+    return MissingExtraError(
         f"counter={counter} needs a library that is not installed: pip install 'token-approx[{extra}]'"
     )
 
@@ -67,8 +67,8 @@ def known_model(counter: str, model: str) -> str:
     """Return the model.
 
     Raises:
-        InputError: it is empty.
+        UsageError: it is empty.
     """
     if not model:
-        raise InputError(f"counter={counter} needs the reference model's name: give model=<name>")
+        raise UsageError(f"counter={counter} needs the reference model's name: give model=<name>")
     return model
