@@ -22,7 +22,7 @@ from token_approx.text.counts import encode
 
 pytestmark = pytest.mark.usefixtures("each_kernel")
 
-NGRAM = Estimator.default("o200k_base")
+NGRAM = Estimator.for_model("o200k_base")
 LINES = (
     Line(0.95, 1.0, 0.4, 0.0, 1.0),
     Line(0.95, 1.4, 0.0, 1.0, 20.0),

@@ -58,7 +58,9 @@ def bounds() -> str:
     rows = []
     for folder in sorted(OUTPUT.glob("corpus-*")):
         coverage = pd.read_csv(folder / "tables/coverage.csv")
-        own = coverage[(coverage["calibrated_on"] == "sources left out") & (coverage["level"] == 0.95)].iloc[0]  # noqa: PLR2004
+        own = coverage[(coverage["calibrated_on"] == "sources left out") & (coverage["level"] == 0.95)].iloc[
+            0
+        ]  # noqa: PLR2004
         guard = pd.read_csv(folder / "tables/guard.csv").query("chosen").iloc[0]
         shown = [own["coverage"], own["excess"], guard["test_avoided"]]
         rows.append(
@@ -124,5 +126,3 @@ def percent(value: float, digits: int) -> str:
 
 def _row(cells: Sequence[object]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
-
-

@@ -77,7 +77,7 @@ class RunningCount:
     the sum of the appended pieces' bounds (see `Total`): append a message in one go.
 
     >>> from token_approx import Estimator
-    >>> context = Estimator.default("o200k_base").with_context()
+    >>> context = Estimator.for_model("gpt-5.4").with_context()
     >>> context.append("You are a helpful assistant.\n")
     >>> context.append("How many moons has Mars?")
     >>> context.tokens, context.upper_bound(0.95), context.fits(200_000)

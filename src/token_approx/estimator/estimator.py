@@ -1,6 +1,7 @@
 """model_coefs.json -> tokens. Needs numpy and the standard library alone, so any program can embed it."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,7 +40,7 @@ class Estimator(LinearModel):
     seen in training, `counts_of` what the labels were counts of. A text is a string, or its UTF-8 bytes.
     Several threads may use one instance.
 
-    >>> estimator = Estimator.default("o200k_base")
+    >>> estimator = Estimator.for_model("gpt-5.4")
     >>> text = "How many tokens will this be?"
     >>> estimator.estimate(text), estimator.upper_bound(text, confidence=0.95)
     (7, 9)
@@ -51,6 +52,7 @@ class Estimator(LinearModel):
     lower: tuple[Line, ...] = ()
     domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counts_of: str | None = None
+    notice: str = ""
 
     @classmethod
     def load(cls, source: Path | str) -> "Estimator":
@@ -72,15 +74,23 @@ class Estimator(LinearModel):
         return cls(**read_coefs(Path(source)))
 
     @classmethod
-    def default(cls, reference_model: str) -> "Estimator":
-        """Return the shipped estimator of a reference model.
+    def for_model(cls, name: str) -> "Estimator":
+        """Return the shipped estimator for a model, by its name as any provider, cloud or gateway writes it.
+
+        It estimates a text's own tokens. An unknown version of a known line is counted as the newest known
+        one: then `notice` says so, and a UserWarning does.
 
         Raises:
-            InputError: none is shipped of that name; the message names those that are.
+            InputError: the catalogue has no model like it; the message has the nearest names.
         """
-        from .shipped import TABLES, shipped  # noqa: PLC0415 - who loads a file need not find these
+        from .catalogue import catalogue  # noqa: PLC0415 - who loads a file need not read it
+        from .shipped import TABLES, shipped  # noqa: PLC0415
 
-        return cls(**read_coefs(shipped(reference_model), TABLES))
+        entry = catalogue().find(name)
+        if entry.notice:
+            warnings.warn(entry.notice, stacklevel=2)
+        fields = read_coefs(shipped(entry.family.name), TABLES)
+        return cls(**fields | {"model": entry.name, "notice": entry.notice})
 
     def total(self, linear_sums: Sequence[float], known: float = 0) -> Total:
         """Return what texts with these estimates before rounding have together, with `known` tokens."""
@@ -153,7 +163,7 @@ class Estimator(LinearModel):
         messages, as its estimates hold the framing, and 8 for one whose labels are counts of texts alone:
         then nothing in the records tells, and providers count 6 to 8 for one message.
 
-        >>> total = Estimator.default("o200k_base").messages(
+        >>> total = Estimator.for_model("gpt-5.4").messages(
         ...     [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
         ... )
         >>> total.tokens, total.upper_bound(0.95)
