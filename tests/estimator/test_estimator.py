@@ -19,8 +19,8 @@ import token_approx
 from tests.conftest import ROOT
 from token_approx.errors import InputError
 from token_approx.estimator.bounds import Line, bound, bounds
-from token_approx.estimator.estimator import BASIC, Estimator
 from token_approx.estimator.catalogue import catalogue
+from token_approx.estimator.estimator import BASIC, Estimator
 from token_approx.estimator.shipped import DEFAULTS, shipped_families
 from token_approx.fitting.bounds import Bound, evaluate_bounds
 from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
@@ -120,13 +120,19 @@ def test_defaults_are_the_committed_champions(tmp_path: Path) -> None:
         assert shipped.out_of_domain(TEXT) == committed.out_of_domain(TEXT)
 
 
-def test_an_unknown_shipped_families_the_known() -> None:
-    """Its one line lists what there is."""
-    with pytest.raises(InputError) as refused:
-        Estimator.for_model("gpt-9")
-    assert str(refused.value) == (
-        "'gpt-9': no such default: there are cl100k_base, claude-3-7-sonnet-latest, claude_2, o200k_base"
-    )
+def test_an_unknown_version_is_estimated_with_a_warning() -> None:
+    """It is counted as the newest known version, and both the estimator and a warning say so."""
+    with pytest.warns(UserWarning, match=r"does not know the model 'gpt-9'. It is counted as 'gpt-5.6' is"):
+        estimator = Estimator.for_model("gpt-9")
+    assert "'gpt-9'" in estimator.notice
+    assert estimator.estimate(TEXT) == Estimator.for_model("gpt-5.6").estimate(TEXT)
+    assert Estimator.for_model("gpt-5.6").notice == ""
+
+
+def test_an_unknown_model_is_refused() -> None:
+    """No tokenizer is guessed: its one line has the nearest names."""
+    with pytest.raises(InputError, match="^unknown model 'grok-9'"):
+        Estimator.for_model("grok-9")
 
 
 def test_a_registered_version_is_loaded_by_its_uri() -> None:

@@ -16,6 +16,7 @@ COLUMNS = ("session", "model", "kind", "tokens", "blocks", "o200k", "replaced")
 RESULTS = "tool_results"
 # Below, what frames a result weighs as much as the result.
 LEAST_TOKENS = 200
+OURS = "**token-approx**"
 BATCH = 512
 
 
@@ -67,11 +68,11 @@ def tool_results(
         if table is None or rows["session"].nunique() < 2:  # noqa: PLR2004 - no other session to fit on
             continue
         contents = {
-            "token-approx": rows[f"ngram_{table}"].to_numpy(np.float64),
+            OURS: rows[f"ngram_{table}"].to_numpy(np.float64),
             "chars/4": rows["runes"].to_numpy(np.float64) / 4,
             **{
-                f"o200k_base x {factor}": factor * rows["o200k_base"].to_numpy(np.float64)
-                for factor in factors.get(table, (1,))
+                named_factor(factor): factor * rows["o200k_base"].to_numpy(np.float64)
+                for factor in factors.get(table, ())
             },
         }
         tokens, sessions = rows["tokens"].to_numpy(np.float64), rows["session"].to_numpy(str)
@@ -82,6 +83,11 @@ def tool_results(
         }
         found.append(Measured(f"{model}, tool results of coding agents", tokens, sessions, estimates))
     return found
+
+
+def named_factor(factor: float) -> str:
+    """Return the name of an estimate that is OpenAI's count times a factor."""
+    return "o200k_base" if factor == 1 else f"o200k_base × {factor}"
 
 
 def _constant_of_others(values: Floats, sessions: Names) -> Floats:

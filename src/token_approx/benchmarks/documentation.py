@@ -23,9 +23,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     |---|---|
     | 1 | x |
     """
-    lines = [header, ["---"] * len(header), *rows]
-    marks = ["|" + "|".join(line) + "|" if line[0] == "---" else _row(line) for line in map(list, lines)]
-    return "\n".join(marks) + "\n"
+    lines = [_row(header), "|" + "---|" * len(header), *map(_row, rows)]
+    return "\n".join(lines) + "\n"
 
 
 def results() -> str:
@@ -35,32 +34,29 @@ def results() -> str:
 
 def tables() -> str:
     """Return the errors of the n-gram tables on documents of groups that they never saw."""
-    rows = []
-    for path in sorted(TABLES.glob("*/tables/summary.csv")):
-        for row in pd.read_csv(path).to_dict("records"):
-            rows.append(
-                [
-                    f"`{path.parts[-3]}`",
-                    row["corpus"],
-                    f"{row['documents']:,}",
-                    percent(row["mape"], 2),
-                    percent(row["worst_category_mape"], 2),
-                    percent(row["within_10_percent"], 1),
-                    f"{row['short_mae']:.2f}",
-                ]
-            )
+    rows = [
+        [
+            f"`{path.parts[-3]}`",
+            row["corpus"],
+            f"{row['documents']:,}",
+            percent(row["mape"], 2),
+            percent(row["worst_category_mape"], 2),
+            percent(row["within_10_percent"], 1),
+            f"{row['short_mae']:.2f}",
+        ]
+        for path in sorted(TABLES.glob("*/tables/summary.csv"))
+        for row in pd.read_csv(path).to_dict("records")
+    ]
     header = ["table", "corpus", "documents", "mean error", "worst category", "within 10 %", "short, MAE"]
     return table(header, rows)
 
 
 def bounds() -> str:
-    """Return how often the 95 % bounds hold, and what the guard decides, on groups that nothing was fitted on."""
+    """Return how often the 95 % bounds hold, and what the guard decides, on groups not fitted on."""
     rows = []
     for folder in sorted(OUTPUT.glob("corpus-*")):
         coverage = pd.read_csv(folder / "tables/coverage.csv")
-        own = coverage[(coverage["calibrated_on"] == "sources left out") & (coverage["level"] == 0.95)].iloc[
-            0
-        ]  # noqa: PLR2004
+        own = coverage.query("calibrated_on == 'sources left out' and level == 0.95").iloc[0]
         guard = pd.read_csv(folder / "tables/guard.csv").query("chosen").iloc[0]
         shown = [own["coverage"], own["excess"], guard["test_avoided"]]
         rows.append(
@@ -76,10 +72,11 @@ def bounds() -> str:
 
 def original() -> str:
     """Return the original experiment's candidates, with the errors that it did not look at."""
-    candidates = pd.read_csv(OUTPUT / "oliver-twist/tables/candidates.csv").set_index("features")
+    candidates = pd.read_csv(OUTPUT / "oliver-twist/tables/candidates.csv")
+    found = {row["features"]: row for row in candidates.to_dict("records")}
     rows = []
     for features in ("bytes words lines", "bytes words", "bytes runes words lines", "bytes"):
-        row = candidates.loc[features]
+        row = found[features]
         rows.append(
             [
                 features,

@@ -109,12 +109,13 @@ def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         InputError: the file cannot be read or lacks a column.
     """
     try:
-        return pq.read_table(path, columns=list(columns)).to_pandas()
+        frame: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
     except (OSError, pa.ArrowException, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"{path}: cannot be read ({reason}). Give a Parquet file with the columns {', '.join(columns)}."
         ) from error
+    return frame
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:

@@ -1,24 +1,30 @@
 """The README's table of results, from the records and counts that output/ holds."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
+from token_approx.benchmarks.agent_steps import OURS, named_factor, tool_results
 from token_approx.benchmarks.results_table import Measured, markdown, results_table
 from token_approx.errors import InputError
+from token_approx.estimator.bounds import bounds
+from token_approx.estimator.catalogue import catalogue
 from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_whole
 from token_approx.fitting.dataset import read_corpus, read_dataset
 from token_approx.fitting.splits import by_group
-from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.tracking import table_csv
 from token_approx.reporting.peers import BASELINES
 from token_approx.stages.command_line import check_numbers, run_stage
 
-STAND_IN = "{} (its tokenizer)"
+STAND_IN = "o200k_base"
 PUBLISHED = "published bytes+words"
+LEVEL = 0.95
+# The tokenizers whose texts are measured, and the factors by which people multiply OpenAI's count for them.
+TEXTS: Mapping[str, Sequence[float]] = {"claude_4_7": (1, 1.53), "claude_3": (1, 1.18), "o200k_base": ()}
 
 
 def results(config: DictConfig) -> None:
@@ -32,7 +38,7 @@ def results(config: DictConfig) -> None:
             f"{output}/records/peers.parquet: cannot be read: measure what=peers first"
         ) from error
     measured = [
-        *(_corpus(output, peers, table, FACTORS.get(table, ())) for table in TEXTS),
+        *(_corpus(output, peers, table, factors) for table, factors in TEXTS.items()),
         *_agents(output),
         _novel(output, peers),
     ]
@@ -47,20 +53,20 @@ def _corpus(output: Path, peers: pd.DataFrame, table: str, factors: Sequence[flo
     path = output / "records/corpus.parquet"
     dataset = read_corpus("corpus", str(path), table)
     _, test = by_group(dataset, 0.2, 42)
-    rows = pd.read_parquet(path, columns=["corpus", "id", TARGET]).iloc[test]
+    rows = pd.read_parquet(path, columns=["corpus", "id", STAND_IN]).iloc[test]
     features = {name: dataset.features[name].to_numpy()[test] for name in dataset.names}
     estimator = Estimator.for_model(table)
-    stand_in = rows[TARGET].to_numpy(np.float64)
+    stand_in = rows[STAND_IN].to_numpy(np.float64)
     estimates = {
         OURS: estimator.linear_sums(features),
         "chars/4": BASELINES["chars/4"].linear_sums(features),
         "tokenx 2.2.0": _of(peers, "tokenx", rows["corpus"], rows["id"]),
-        **{f"{TARGET} x {factor}": factor * stand_in for factor in factors},
+        **{named_factor(factor): factor * stand_in for factor in factors},
     }
-    bounds = estimator.bounds(features)
+    upper = np.ceil(bounds(estimator.upper, estimates[OURS], LEVEL))
     title = f"{catalogue().families[table].title}, texts of groups not fitted on"
     known = {name: np.maximum(0, values) for name, values in estimates.items()}
-    return Measured(title, dataset.tokens[test], dataset.sources[test], known, bounds)
+    return Measured(title, dataset.tokens[test], dataset.sources[test], known, {OURS: upper})
 
 
 def _agents(output: Path) -> list[Measured]:
@@ -71,7 +77,7 @@ def _agents(output: Path) -> list[Measured]:
         raise InputError(f"{path}: cannot be read. Run `measure what=agent_steps` first.") from error
     known = catalogue()
     families = {model: known.find(model).family.table for model in steps["model"].unique()}
-    return tool_results(steps, families, FACTORS)
+    return tool_results(steps, families, TEXTS)
 
 
 def _novel(output: Path, peers: pd.DataFrame) -> Measured:
@@ -79,18 +85,19 @@ def _novel(output: Path, peers: pd.DataFrame) -> Measured:
     records = str(output / "records.jsonl")
     fitted = read_dataset("claude-3-7-sonnet", records, sources=["oliver-twist"])
     other = read_dataset("claude-3-7-sonnet", records, sources=["war-and-peace"])
-    table = "ngram_claude_2"
+    table = "ngram_claude_3"
     x = fitted.features[table].to_numpy()
     scale = float(x @ fitted.tokens / (x @ x))
     features = {name: other.features[name].to_numpy() for name in other.names}
     numbers = pd.Series([name.rpartition("-")[2].lstrip("0") for name in other.ids])
     book = pd.Series(["war-and-peace"] * len(other))
     estimates = {
-        f"token-approx (one scale on {table})": scale * features[table],
+        OURS: scale * features[table],
         "chars/4": BASELINES["chars/4"].linear_sums(features),
-        "chars/3.5": BASELINES["chars/3.5"].linear_sums(features),
         "tokenx 2.2.0": _of(peers, "tokenx", book, numbers),
-        **{STAND_IN.format(name): _of(peers, name, book, numbers) for name in ("o200k_base", "cl100k_base")},
+        **{
+            named_factor(factor): factor * _of(peers, STAND_IN, book, numbers) for factor in TEXTS["claude_3"]
+        },
         PUBLISHED: BASELINES[PUBLISHED].linear_sums(features),
     }
     title = "claude-3-7-sonnet, War and Peace, fitted on Oliver Twist"

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from token_approx.estimator.estimator import Estimator
 from token_approx.commands.texts import notice
+from token_approx.estimator.estimator import Estimator
 
 DEFAULT = "o200k_base"
 
@@ -25,8 +25,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME_OR_URI",
-        help=f"A model's name, such as claude-opus-5 or gemini-2.5-flash ({DEFAULT} if none is given); or one "
-        "of MLflow's registry: models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME.",
+        help=f"A model's name, such as claude-opus-5 or gemini-2.5-flash ({DEFAULT} if none is given); or"
+        " one of MLflow's registry: models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME.",
     ),
 ]
 Coefs = Annotated[
