@@ -41,7 +41,7 @@ def test_a_limit_holds_where_the_bound_is_within(
 
 def test_shipped_bounds() -> None:
     """Of a shipped model, each level of its bounds is told from as it is."""
-    model = Estimator.default("o200k_base")
+    model = Estimator.for_model("o200k_base")
     estimates = np.linspace(-5, 30_000, 60_001)
     for level in {line.confidence for line in model.upper}:
         for tokens in (0, 1, 20, 1000, 10_000):
