@@ -97,7 +97,7 @@ def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
     weighs = replace(estimator, weights={**estimator.weights, "words": 0.5})
     for text in texts:
         features = {**vars(count(text)), **weighs.features(text)}
-        assert weighs.known_features(text) == features
+        assert weighs.domain_features(text).items() >= features.items()
         assert weighs.estimate(text) == rounded(weighs.linear_sum(features))
     assert estimator.estimate_many(texts).tolist() == found.input_tokens.tolist()
     sums = estimator.linear_sums(
@@ -132,7 +132,7 @@ def test_defaults_are_the_committed_champions(tmp_path: Path) -> None:
 
 def test_an_unknown_version_is_estimated_with_a_warning() -> None:
     """It is counted as the newest known version, and both the estimator and a warning say so."""
-    with pytest.warns(UserWarning, match=r"does not know the model 'gpt-9'. It is counted as 'gpt-5.6' is"):
+    with pytest.warns(UserWarning, match=r"does not know the model 'gpt-9'\. It is counted as 'gpt-5\.6' is"):
         estimator = Estimator.for_model("gpt-9")
     assert "'gpt-9'" in estimator.notice
     assert estimator.estimate(TEXT) == Estimator.for_model("gpt-5.6").estimate(TEXT)
