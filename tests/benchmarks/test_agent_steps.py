@@ -57,7 +57,7 @@ def test_errors_by_model(steps: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ([], "give steps=<Parquet file>"),
+        ([], "Give steps=<Parquet file>"),
         (["least=0"], "least"),
         (["tables={o200k_base: [x]}"], "none of the models"),
     ],

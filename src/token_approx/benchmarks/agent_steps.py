@@ -41,7 +41,7 @@ def agent_steps(config: DictConfig) -> None:
             content = contents(NgramTable.load(table), own["texts"].tolist())
             parts.append(step_errors(own, content, config.least).assign(table=table))
     if not parts:
-        raise InputError(f"{config.steps}: has steps of none of the models that tables= names")
+        raise InputError(f"{config.steps} has no steps of the models that tables= names.")
     errors = pd.concat(parts, ignore_index=True)
     write_whole(Path(config.out), table_csv(errors))
     console.table(f"{config.out}: tool results of {config.least} tokens or more", errors)
@@ -56,10 +56,10 @@ def read_steps(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read: give steps=<Parquet file>") from error
+        raise InputError(f"{path} cannot be read. Give steps=<Parquet file>.") from error
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}: it has {', '.join(map(str, frame.columns))}")
+        raise InputError(f"{path} has no column {missing[0]!r}. It has {', '.join(map(str, frame.columns))}.")
     steps = frame[frame["kind"] == KIND]
     if "replaced" in steps:  # characters that were replaced to keep people private: other tokens than billed
         steps = steps[steps["replaced"] == 0]
