@@ -38,12 +38,15 @@ from .ngram_costs import (
 )
 from .table_file import (
     MAX_FILE_BYTES,
+    PACKED,
     TableError,
     TableFields,
     check_fields,
+    pack,
     parse,
     refuse,
     render,
+    unpack,
 )
 
 if TYPE_CHECKING:
@@ -64,8 +67,9 @@ class NgramTable:
 
     `orders` ascend within 1..4; `weights[j]` is an int16 array of length 2**bits[j], kept as a read-only
     copy, in units of 2**-unit_exponent tokens. `tokenizer` names what the table imitates, `provenance` holds
-    JSON values. `file_sha256` is the digest of the file the table was loaded from, or None. Raises TableError
-    for a field of the wrong type, length or range. Several threads may use one instance at once.
+    JSON values. `file_sha256` is the digest of the JSON of the file the table was loaded from (of the file
+    itself where it is not packed), or None. Raises TableError for a field of the wrong type, length or range.
+    Several threads may use one instance at once.
     """
 
     tokenizer: str
@@ -90,15 +94,16 @@ class NgramTable:
     def load(cls, source: str | os.PathLike[str]) -> Self:
         """Load a shipped table by its name, or a table file by its path.
 
-        A string without a path separator and without the suffix `.json` is a name. Raises TableError, naming
-        the file, the field, what was found and the mend, when there is no such table or it is not sound.
+        A string without a path separator that ends in neither `.json` nor `.gz` is a name. A file may be
+        packed by gzip. Raises TableError, naming the file, the field, what was found and the mend, when there
+        is no such table or it is not sound.
         """
         path = Path(source)
-        if isinstance(source, str) and path.name == source and path.suffix != ".json":
-            path = _shipped(source)
+        if isinstance(source, str) and path.name == source and path.suffix not in (".json", PACKED):
+            path = shipped_file(source)
         try:
             with path.open("rb") as stream:
-                raw = stream.read(MAX_FILE_BYTES + 1)
+                raw = unpack(stream.read(MAX_FILE_BYTES + 1))
             return cls(**parse(raw), file_sha256=hashlib.sha256(raw).hexdigest())
         except OSError as problem:
             message = f"{path}: cannot be read ({problem.strerror}); check the path"
@@ -108,13 +113,13 @@ class NgramTable:
             raise TableError(message) from None
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write the table's file whole and return the file's SHA-256.
+        """Write the table's file whole, packed where the path ends in `.gz`, and return its JSON's SHA-256.
 
-        Equal tables give equal bytes. Raises TableError past 640 KiB or when the provenance is not JSON, and
-        OSError when the folder cannot be written.
+        Equal tables give equal bytes. Raises TableError past the largest JSON a file may hold or when the
+        provenance is not JSON, and OSError when the folder cannot be written.
         """
         raw = render(self._fields())
-        write_whole(Path(path), raw)
+        write_whole(Path(path), pack(raw) if Path(path).suffix == PACKED else raw)
         return hashlib.sha256(raw).hexdigest()
 
     @cached_property
@@ -250,15 +255,16 @@ def _utf8(text: str | bytes) -> bytes:
     raise TypeError(message)
 
 
-def _shipped(name: str) -> Path:
+def shipped_file(name: str) -> Path:
+    """Return the file of a shipped table; raises TableError, with the names there are, for another name."""
     # Imported here: a table beside model_coefs.json is loaded by path and need not pay for this import.
     from importlib.resources import files  # noqa: PLC0415
 
     folder = Path(str(files(__package__))) / "tables"
-    path = folder / f"{name}.json"
-    if not path.is_file():
-        names = ", ".join(sorted(entry.stem for entry in folder.glob("*.json"))) or "none"
+    shipped = {entry.name.split(".json")[0]: entry for entry in folder.glob("*.json*")}
+    if name not in shipped:
+        names = ", ".join(sorted(shipped)) or "none"
         refuse(
             "table", name, f"shipped tables are: {names}; a file's path holds a separator or ends in .json"
         )
-    return path
+    return shipped[name]

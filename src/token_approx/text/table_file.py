@@ -1,9 +1,14 @@
-"""The file format of n-gram tables: one JSON file that carries its weights, checked field by field."""
+"""The file format of n-gram tables: one JSON file that carries its weights, checked field by field.
+
+A file may be packed by gzip. What is packed is the same JSON, and a table's digest is that of the JSON: it is
+one and the same however, and by which compressor, the file is packed.
+"""
 
 import base64
 import binascii
 import hashlib
 import json
+import zlib
 from itertools import pairwise
 from typing import Any, NoReturn, TypedDict
 
@@ -21,6 +26,9 @@ FOLDS = ("digits", "none")
 MAX_ORDER = 4
 MAX_BITS = 17  # 2^18 weights in base64 are larger than a file may be
 MAX_UNIT_EXPONENT = 30
+
+PACKED = ".gz"
+_GZIP = 16 + zlib.MAX_WBITS  # as zlib names gzip's frame
 
 _SPOILED = "the file is damaged: fetch it again or save the table anew"
 _SHOWN = 80
@@ -71,6 +79,32 @@ def check_fields(fields: TableFields) -> None:
         if values.dtype != np.int16 or values.shape != (2**width,):
             found = f"{values.dtype} of shape {values.shape}"
             refuse(f"tables[{place}].weights", found, f"bits {width} need int16 of shape ({2**width},)")
+
+
+def unpack(raw: bytes) -> bytes:
+    """Return a table file's JSON: the bytes themselves, or what gzip packed into them.
+
+    At most one byte more than MAX_FILE_BYTES is unpacked, so that a file cannot fill the memory. Raises
+    TableError for a packed file that is damaged.
+    """
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        unpacked = stream.decompress(raw, MAX_FILE_BYTES + 1)
+    except zlib.error as problem:
+        refuse("the file", str(problem), "it must be what gzip writes: " + _SPOILED)
+    if len(unpacked) <= MAX_FILE_BYTES and not (stream.eof and not stream.unused_data):
+        refuse("the file", "not one whole gzip member", _SPOILED)
+    return unpacked
+
+
+def pack(raw: bytes) -> bytes:
+    """Pack a table file's JSON by gzip, without a time or a system's name: equal bytes for equal ones."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, _GZIP)
+    packed = bytearray(stream.compress(raw) + stream.flush())
+    packed[9] = 255  # the header's field for the system: unknown
+    return bytes(packed)
 
 
 def parse(raw: bytes) -> TableFields:
