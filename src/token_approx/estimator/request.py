@@ -23,10 +23,10 @@ class RequestTotal(Total):
     """The estimate of a whole request.
 
     `parts` are the tokens of each of its parts, whole numbers that add up to `tokens`: system, messages,
-    tools, tool calls, tool results, images, documents, framing. `model` is the model's name as it was given or
-    as the body has it. `not_counted` lists, as "place: reason", what
-    the request has that no estimate can know; its tokens come on top, so the decision is then `ask` unless
-    what is known exceeds the limit already.
+    tools, tool calls, tool results, images, documents, framing. `model` is the model's name as it was
+    given or as the body has it. `not_counted` lists, as "place: reason", what the request has that no
+    estimate can know; its tokens come on top, so the decision is then `ask` unless what is known exceeds
+    the limit already.
     """
 
     parts: Mapping[str, int] = field(default_factory=dict)
