@@ -253,7 +253,10 @@ def test_mlproject_defaults_are_the_configuration_s(entry_point: str, stage: str
     parameters = yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"][entry_point]["parameters"]
     config = yaml.safe_load((ROOT / f"conf/{stage}.yaml").read_text())
     groups = {
-        key: value for part in config["defaults"] if isinstance(part, dict) for key, value in part.items()
+        key: value
+        for part in config.get("defaults", [])
+        if isinstance(part, dict)
+        for key, value in part.items()
     }
     defaults = {name: parameter["default"] for name, parameter in parameters.items()}
     assert defaults.pop("overrides") == ""

@@ -1,4 +1,4 @@
-// A text's features: the four basic counts, and its cost under an n-gram table.
+// A text's features: the four basic counts, and its cost and rare n-grams under an n-gram table.
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -15,7 +15,7 @@ typedef struct {
     int fold, orders, order[ORDERS], bits[ORDERS];
     uint32_t multiplier;
     double unit;  // tokens per unit of cost
-    Bytes weights[ORDERS];
+    Bytes weights[ORDERS], pairs, threes;  // the last two are empty where the table does not know n-grams
 } Table;
 
 // C's library has no SHA-256: the file's is not checked, but golden vectors tell another table too.
@@ -33,16 +33,31 @@ static Table load_table(const char *json) {
         table.weights[i] = base64(member(p, "weights"));
         if (table.weights[i].size != (size_t)2 << table.bits[i]) fail("an order has not 2^bits weights", "");
     }
+    const char *known = member(json, "known_ngrams");
+    if (*known) table.pairs = base64(member(known, "pairs")), table.threes = base64(member(known, "threes"));
     return table;
+}
+
+static int folded(const Table *table, int byte) { return table->fold && byte >= '0' && byte <= '9' ? '0' : byte; }
+
+// How many pairs and threes of bytes the table's training hardly held.
+static double rare(const Table *table, Bytes text) {
+    uint32_t key = 0x0A0A0A0A, found = 0, bits = 3;
+    while ((size_t)1 << bits < 8 * table->threes.size) bits++;
+    for (size_t i = 0; i < text.size; i++) {
+        key = key << 8 | (uint32_t)folded(table, text.data[i]);
+        uint32_t pair = key & 0xFFFF, three = ((key & 0xFFFFFF) * table->multiplier) >> (32 - bits);
+        found += 1U & ~(unsigned)(table->pairs.data[pair / 8] >> pair % 8);
+        found += 1U & ~(unsigned)(table->threes.data[three / 8] >> three % 8);
+    }
+    return found;
 }
 
 static double cost(const Table *table, Bytes text) {
     uint32_t key = 0x0A0A0A0A;  // line feeds stand before the text
     int64_t units = 0;
     for (size_t i = 0; i < text.size; i++) {
-        unsigned char byte = text.data[i];
-        if (table->fold && byte >= '0' && byte <= '9') byte = '0';
-        key = key << 8 | byte;
+        key = key << 8 | (uint32_t)folded(table, text.data[i]);
         for (int j = 0; j < table->orders; j++) {
             uint32_t gram = key & UINT32_MAX >> (32 - 8 * table->order[j]);
             uint32_t place = (gram * table->multiplier) >> (32 - table->bits[j]);

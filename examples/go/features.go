@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
 	"os"
 	"path/filepath"
 )
@@ -36,6 +37,7 @@ type Table struct {
 		Order, Bits int
 		Weights     []byte // encoding/json decodes base64
 	}
+	Known *struct{ Pairs, Threes []byte } `json:"known_ngrams"`
 }
 
 func (t *Table) load(folder string) error {
@@ -49,14 +51,30 @@ func (t *Table) load(folder string) error {
 	return json.Unmarshal(raw, t)
 }
 
+// add returns the key after one more byte: the last four, folded.
+func (t *Table) add(key uint32, b byte) uint32 {
+	if t.Fold == "digits" && '0' <= b && b <= '9' {
+		b = '0'
+	}
+	return key<<8 | uint32(b)
+}
+
+// rare returns how many pairs and threes of bytes of a text the table's training hardly held.
+func (t *Table) rare(text []byte) (found float64) {
+	unknown := func(known []byte, i uint32) float64 { return float64(^known[i/8] >> (i % 8) & 1) }
+	key, shift := uint32(0x0A0A0A0A), 33-bits.Len(uint(8*len(t.Known.Threes)))
+	for _, b := range text {
+		key = t.add(key, b)
+		found += unknown(t.Known.Pairs, key&0xFFFF) + unknown(t.Known.Threes, (key&0xFFFFFF)*t.Multiplier>>shift)
+	}
+	return found
+}
+
 // cost returns what a text costs under the table, in tokens.
 func (t *Table) cost(text []byte) float64 {
 	key, units := uint32(0x0A0A0A0A), 0 // line feeds stand before the text
 	for _, b := range text {
-		if t.Fold == "digits" && '0' <= b && b <= '9' {
-			b = '0'
-		}
-		key = key<<8 | uint32(b)
+		key = t.add(key, b)
 		for _, part := range t.Tables {
 			gram := key & (math.MaxUint32 >> (32 - 8*part.Order))
 			place := (gram * t.Multiplier) >> (32 - part.Bits) * 2 // two bytes per weight, the low one first

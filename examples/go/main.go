@@ -37,9 +37,12 @@ func run(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	bound := "none"
-	if tokens, known := said.Upper["0.95"]; known {
-		bound = fmt.Sprintf("%.0f", tokens)
+	bound, tokens := "none", said.ByteBound
+	if within, known := said.Upper["0.95"]; said.InDomain {
+		tokens = map[bool]*float64{true: &within}[known]
+	}
+	if tokens != nil {
+		bound = fmt.Sprintf("%.0f", *tokens)
 	}
 	fmt.Printf("%.0f %s\n", said.Estimate, bound)
 	return nil

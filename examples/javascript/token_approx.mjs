@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 
 /** @typedef {{mask: number, shift: number, weights: Int16Array}} Order */
-/** @typedef {{fold: boolean, multiplier: number, unit: number, orders: Order[]}} Table */
+/** @typedef {{pairs: Buffer, threes: Buffer}} Known */
+/** @typedef {{fold: boolean, multiplier: number, unit: number, orders: Order[], known?: Known}} Table */
 /** @typedef {{confidence: number, factor: number, offset: number, from: number, to: number | null}} Line */
 
 // The 25 white-space code points as UTF-8, in a string of one character per byte.
@@ -23,23 +24,29 @@ export function encode(text) {
 function loadTable(path, sha256) {
   const raw = readFileSync(path);
   if (createHash("sha256").update(raw).digest("hex") !== sha256) throw new Error(`${path}: not the model's table`);
-  const { fold, multiplier, unit_exponent, tables } = JSON.parse(raw.toString());
+  const { fold, multiplier, unit_exponent, tables, known_ngrams } = JSON.parse(raw.toString());
   const orders = tables.map((/** @type {any} */ { order, bits, weights }) => {
     const bytes = Buffer.from(weights, "base64");
     const values = Int16Array.from({ length: 2 ** bits }, (_, i) => bytes.readInt16LE(2 * i));
     return { mask: 0xffffffff >>> (32 - 8 * order), shift: 32 - bits, weights: values };
   });
-  return { fold: fold === "digits", multiplier, unit: 2 ** -unit_exponent, orders };
+  const bits = (/** @type {string} */ name) => Buffer.from(known_ngrams[name], "base64");
+  const known = known_ngrams && { pairs: bits("pairs"), threes: bits("threes") };
+  return { fold: fold === "digits", multiplier, unit: 2 ** -unit_exponent, orders, known };
 }
 
-/** The cost of a text in tokens. @param {Table} table @param {Uint8Array} data */
-function cost({ fold, multiplier, unit, orders }, data) {
-  let key = 0x0a0a0a0a, units = 0; // line feeds stand before the text
+/** The cost of a text in tokens, and its rare n-grams. @param {Table} table @param {Uint8Array} data */
+function measure({ fold, multiplier, unit, orders, known }, data) {
+  const shift = known ? 1 + Math.clz32(8 * known.threes.length) : 0;
+  const unknown = (/** @type {Buffer} */ bits, /** @type {number} */ i) => ~bits[i >> 3] >> (i & 7) & 1;
+  let key = 0x0a0a0a0a, units = 0, rare = 0; // line feeds stand before the text
   for (const byte of data) {
     key = key << 8 | (fold && byte >= 0x30 && byte <= 0x39 ? 0x30 : byte);
     for (const { mask, shift, weights } of orders) units += weights[Math.imul(key & mask, multiplier) >>> shift];
+    if (known) rare += unknown(known.pairs, key & 0xffff);
+    if (known) rare += unknown(known.threes, Math.imul(key & 0xffffff, multiplier) >>> shift);
   }
-  return units * unit;
+  return { cost: units * unit, rare };
 }
 
 /** @param {Buffer} data @returns {Record<string, number>} */
@@ -59,7 +66,11 @@ export function load(path) {
   return (/** @type {string | Buffer} */ text) => {
     const data = typeof text === "string" ? encode(text) : text;
     const features = basicCounts(data);
-    for (const [name, table] of tables) features[name] = cost(table, data);
+    for (const [name, table] of tables) {
+      const found = measure(table, data);
+      features[name] = found.cost;
+      if (table.known) features[`rare_${name.replace(/^ngram_/, "")}`] = found.rare;
+    }
     let sum = coefs.w0;
     for (const name of coefs.feature_set) sum += coefs[`w_${name}`] * features[name];
     if (!Number.isFinite(sum)) throw new Error(`${path}: lacks a weight, or weighs what no text gives`);
@@ -76,7 +87,9 @@ export function load(path) {
     const upper = bounds(coefs.upper_bound ?? [], Math.ceil);
     const lower = bounds(coefs.lower_bound ?? [], (bound) => Math.max(0, Math.floor(bound)));
     const estimate = Math.max(0, Math.floor(sum + 0.5));
-    return { features, linear_sum: sum, estimate, upper_bound: upper, lower_bound: lower, in_domain: inside };
+    const most = coefs.byte_bound && Math.ceil(data.length * coefs.byte_bound.factor + coefs.byte_bound.offset);
+    const byBytes = { byte_bound: most ?? null, in_domain: inside };
+    return { features, linear_sum: sum, estimate, upper_bound: upper, lower_bound: lower, ...byBytes };
   };
 }
 
@@ -95,6 +108,6 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
   process.on("uncaughtException", (error) => { console.error(error.message); process.exit(1); });
   const [coefs, golden] = process.argv.slice(2), say = load(coefs);
   if (golden) process.exit(verify(say, JSON.parse(readFileSync(golden, "utf8")).vectors) ? 0 : 1);
-  const { estimate, upper_bound } = say(readFileSync(0));
-  console.log(`${estimate} ${upper_bound["0.95"] ?? "none"}`);
+  const { estimate, upper_bound, byte_bound, in_domain } = say(readFileSync(0));
+  console.log(`${estimate} ${(in_domain ? upper_bound["0.95"] : byte_bound) ?? "none"}`);
 }

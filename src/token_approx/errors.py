@@ -1,6 +1,6 @@
 """Every error that this package raises on purpose: one class per meaning, under one base.
 
-A message names what is wrong, where, and how to mend it, on one line. `exit_codes` has the code that a
+A message names what is wrong, where, and how to correct it, on one line. `exit_codes` has the code that a
 command ends with for each class.
 """
 
@@ -31,3 +31,7 @@ class UnfinishedError(TokenApproxError):
 
 class DriftError(TokenApproxError):
     """Raised where a model's error on labelled records is larger than the limit that was given."""
+
+
+class OutOfDomainWarning(UserWarning):
+    """Warns of texts that were cut for a limit and may not fit it: no measured bound holds for them."""

@@ -1,5 +1,7 @@
 """The benchmark of whole jobs measures what it says, and its table has the ratios of the run."""
 
+import time
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from token_approx.benchmarks.jobs import (
     many_texts,
     shown,
     speed_table,
+    thread_speed,
 )
 
 TEXT = "The boats were coming in, one after the other, größer als 12345.\n" * 200
@@ -35,8 +38,16 @@ def test_an_input_that_is_slower_is_shown_as_slower() -> None:
         return sum(sum(data) for _ in range(50 if set(data) == {ord("a")} else 1))
 
     table = adverse_speed(count, TEXT.encode(), seed=1, rounds=3)
-    assert table.loc["one character", "times_mixed_text"] < 0.2
-    assert table.loc["base64", "times_mixed_text"] > 0.2
+    assert table["times_mixed_text"]["one character"] < 0.2
+    assert table["times_mixed_text"]["base64"] > 0.2
+
+
+def test_threads_that_wait_are_faster_together() -> None:
+    """Two threads that each wait take hardly longer than one; two that compute in Python gain nothing."""
+    waiting = thread_speed(lambda _: time.sleep(0.05), TEXT.encode(), rounds=3)
+    assert waiting["times_mixed_text"]["two threads"] > 1.5
+    computing = thread_speed(lambda data: sum(byte for byte in data * 20), TEXT.encode(), rounds=3)
+    assert computing["times_mixed_text"]["two threads"] < 1.5
 
 
 def test_many_texts_are_of_the_text() -> None:
@@ -54,13 +65,13 @@ def test_the_table_has_every_measure_and_its_ratios() -> None:
         index=["n-gram table", SHIPPED, DESCRIBED, "rs-bpe"],
     )
     adverse = pd.DataFrame({"mb_per_second": [150.0], "times_mixed_text": [0.5]}, index=["base64"])
-    jobs = job_speed(Estimator.default("o200k_base"), TEXT, rounds=1)
+    jobs = job_speed(Estimator.for_model("o200k_base"), TEXT, rounds=1)
     table = speed_table(speeds, {SHIPPED: 0.1}, adverse, jobs).set_index("measure")
     assert (table["value"] > 0).all()
-    assert table.loc["mixed, one table", "times_rs_bpe"] == 30
-    assert table.loc["200 bytes, estimate", "times_rs_bpe"] == 4
-    assert table.loc["base64", "times_mixed_text"] == 0.5
-    assert np.isnan(table.loc["mixed, one table", "times_tiktoken"])
+    assert table["times_rs_bpe"]["mixed, one table"] == 30
+    assert table["times_rs_bpe"]["200 bytes, estimate"] == 4
+    assert table["times_mixed_text"]["base64"] == 0.5
+    assert np.isnan(table["times_tiktoken"]["mixed, one table"])
     people = shown(table.reset_index()).set_index("measure")
-    assert people.loc["mixed, one table"].tolist() == ["300.00 MB/s", "30.00", "", ""]
-    assert people.loc["import, first estimate", "value"] == "0.10 s"
+    assert people.T["mixed, one table"].tolist() == ["300.00 MB/s", "30.00", "", ""]
+    assert people["value"]["import, first estimate"] == "0.10 s"

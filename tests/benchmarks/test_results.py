@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from token_approx.benchmarks import results
 from token_approx.benchmarks.measuring_peers import measure_peers
-from token_approx.benchmarks.results_table import Measured, markdown, results_table
+from token_approx.benchmarks.results_table import MeasuredEstimate, markdown, results_table
 from token_approx.errors import InputError
 
 
@@ -36,7 +36,9 @@ def test_errors_and_intervals_by_hand() -> None:
     tokens = np.array([100.0, 100.0, 200.0, 10.0])
     groups = np.array(["a", "a", "b", "c"])
     table = results_table(
-        Measured("t", tokens, groups, {"e": np.array([110.0, 110.0, 190.0, 99.0])}), resamples=500, seed=1
+        MeasuredEstimate("t", tokens, groups, {"e": np.array([110.0, 110.0, 190.0, 99.0])}),
+        resamples=500,
+        seed=1,
     )
     (row,) = table.to_dict("records")
     assert (row["texts"], row["mape"], row["bias"]) == (3, pytest.approx(25 / 3), pytest.approx(5))
@@ -50,9 +52,9 @@ def test_measuring_peers_names_what_is_missing(tmp_path: Path) -> None:
         {"id": ["1"], "split": ["test"], "text": ["x"], "o200k_base": [1], "cl100k_base": [1]}
     )
     frame.to_parquet(tmp_path / "c.parquet")
-    with pytest.raises(InputError, match="is not the package: npm install tokenx"):
+    with pytest.raises(InputError, match=r"is not the package\. Run npm install tokenx"):
         measure_peers([str(tmp_path / "c.parquet")], "test", "", [], str(tmp_path), str(tmp_path / "out"))
-    with pytest.raises(InputError, match="is not there: name the folder"):
+    with pytest.raises(InputError, match=r"is not there\. Name the folder"):
         measure_peers([], "test", str(tmp_path), ["book"], str(tmp_path), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

@@ -4,7 +4,9 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from tests.commands.conftest import COMMAND, Run
 from tests.conftest import ROOT
 from token_approx import Estimator
 from token_approx.commands.texts import PIECE
+from token_approx.estimator.shipped import DEFAULTS, TABLES
 
-MODEL = Estimator.default("o200k_base")
+MODEL = Estimator.for_model("o200k_base")
 COUNTS = ROOT / "output/claude-3-7-sonnet-all"
 PROSE = "The boats were coming in, one after the other. " * 20
 
@@ -74,13 +77,14 @@ def test_json_of_a_folder(run: Run, folder: Path) -> None:
             "upper_bound": MODEL.upper_bound(text, 0.8),
             "lower_bound": MODEL.lower_bound(text, 0.8),
             "in_domain": not MODEL.out_of_domain(text),
+            "out_of_domain": MODEL.out_of_domain(text),
         }
         for path, text in texts.items()
     ]
     assert content["total"]["tokens"] == sum(row["tokens"] for row in content["files"])
     assert content["total"]["upper_bound"] == sum(row["upper_bound"] for row in content["files"])
     assert (content["model"], content["confidence"]) == ("o200k_base", 0.8)
-    assert (done.returncode, done.stderr) == (0, b"passed over: 1 binary\n")
+    assert (done.returncode, done.stderr) == (0, b"Binary files that were left out: 1\n")
 
 
 def on_terminal(arguments: list[str], folder: Path) -> str:
@@ -109,7 +113,7 @@ def test_table_on_a_terminal(folder: Path) -> None:
     printed = on_terminal(["count", "folder"], folder.parent).splitlines()
     rows = [re.match(r" *([\d,]+) +([\d,]+) ([ *]) (\S+)$", line) for line in printed[1:-1]]
     assert printed[0].split() == ["tokens", "at", "most", "(0.95)", "path"]
-    assert printed[-1] == "* unlike the texts that the model was fitted on"
+    assert printed[-1].startswith("* unlike the texts that the model was fitted on: folder/odd: ")
     names = [row and row[4] for row in rows]
     assert names == ["folder/odd", "folder/inner/large.md", "folder/.gitignore", "folder/small.txt", "total"]
     assert rows[0]
@@ -134,14 +138,42 @@ def test_a_limit_is_judged_by_the_exit_code(run: Run, tmp_path: Path) -> None:
         assert (content["limit"], content["decision"]) == (limit, word)
 
 
+def test_out_of_the_domain_no_limit_is_trusted(run: Run, tmp_path: Path) -> None:
+    """Korean in decomposed form has twice the tokens of the measured bound: ask, with the reason.
+
+    Only a limit that its bytes cannot exceed is known to fit.
+    """
+    text = unicodedata.normalize("NFD", "어제 오후에 강가에서 백로 세 마리를 보았다. " * 40)
+    (tmp_path / "korean").write_text(text)
+    (tmp_path / "english").write_text(PROSE)
+    size = len(text.encode())
+    assert MODEL.upper_bound(text) == size
+    rare = "rare_o200k_base/ngram_o200k_base is "
+    for names, known in ((["korean"], 0), (["english", "korean"], MODEL.upper_bound(PROSE))):
+        asked = run("count", *names, "--limit", size - 1)
+        assert asked.returncode == 3
+        assert asked.stderr.startswith(b"ask: ")
+        assert f"(unlike what the model was fitted on: korean: {rare}".encode() in asked.stderr
+        in_json = json.loads(run("count", *names, "--limit", size - 1, "--json").stdout)
+        assert (in_json["decision"], in_json["total"]["in_domain"]) == ("ask", False)
+        assert in_json["total"]["out_of_domain"].startswith(f"korean: {rare}")
+        assert run("count", *names, "--limit", size + int(known)).returncode == 0
+    coefs = json.loads((DEFAULTS / "o200k_base.json").read_text()) | {"byte_bound": None}
+    (tmp_path / "model_coefs.json").write_text(json.dumps(coefs))
+    shutil.copy(TABLES / "o200k_base.json", tmp_path)
+    unknown = run("count", "korean", "--limit", 10**9, "--coefs", ".")
+    assert (unknown.returncode, unknown.stderr[:20]) == (3, b"ask: at least 0 toke")
+
+
 def test_a_model_without_bounds(run: Run, tmp_path: Path) -> None:
     """It counts, its bounds are null, and against a limit it is refused before anything is read."""
     coefs = {"model": "m", "feature_set": ["bytes"], "w0": 0, "w_bytes": 1}
     (tmp_path / "model_coefs.json").write_text(json.dumps(coefs))
     content = json.loads(run("count", "--coefs", ".", "--json", stdin=b"abc").stdout)
-    assert content["total"] == {"tokens": 3, "upper_bound": None, "lower_bound": None, "in_domain": True}
+    assert content["total"] == {"tokens": 3, "upper_bound": None, "lower_bound": None, "in_domain": True,
+                                "out_of_domain": ""}  # fmt: skip
     done = run("count", "--coefs", ".", "--limit", 5, "nowhere")
-    assert done.stderr == b"error: no bound of confidence 0.95: the model has none\n"
+    assert done.stderr == b"error: The model has no bound of confidence 0.95. Its levels: none.\n"
     assert done.returncode == 1
 
 

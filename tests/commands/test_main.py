@@ -38,7 +38,7 @@ def test_an_unknown_kernel_is_refused(run: Run) -> None:
     """A kernel that there is not, named by the environment, is one line that says which there are."""
     done = run("--version", env={**os.environ, kernel.VARIABLE: "rust"})
     assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b"error: TOKEN_APPROX_KERNEL=rust: is not a kernel: give native or numpy\n"
+    assert done.stderr == b"error: TOKEN_APPROX_KERNEL=rust is not a kernel. Give native or numpy.\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], *([command, "--help"] for command in COMMANDS)])
@@ -66,7 +66,7 @@ def test_help(run: Run, arguments: list[str]) -> None:
         (["count", "--limit", "many"], "Invalid value for '--limit'"),
         (["count", "--limit", "-1"], "Invalid value for '--limit'"),
         (["count", "--confidence", "2"], "Invalid value for '--confidence'"),
-        (["count", "--model", "claude_2", "--coefs", "x"], "give --coefs or --model, not both"),
+        (["count", "--model", "claude_2", "--coefs", "x"], "--coefs and --model cannot be given together."),
         (["conut"], "Did you mean 'count'?"),
         (["pull"], "Missing argument 'URI'"),
         (["truncate", "a", "b", "--limit", "3"], "unexpected extra argument(s) (b)"),
@@ -84,11 +84,11 @@ def test_wrong_usage_is_64(run: Run, arguments: list[str], message: str) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "gpt-9"], "error: 'gpt-9': no such default: there are cl100k_base, claude-3"),
+        (["--model", "gpt-9"], "error: unknown model 'gpt-9'. Shipped models: cl100k_base, claude-3"),
         (["--coefs", "nowhere"], "error: nowhere cannot be read (No such file or directory)"),
         (
             ["--limit", "9", "--confidence", "0.5"],
-            "error: no bound of confidence 0.5: the model has",
+            "error: The model has no bound of confidence 0.5. Its levels:",
         ),
     ],
 )
@@ -107,15 +107,25 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(run: Run, tmp_path: Pa
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "s"))
         done = run("count", "missing", "s", "binary", "a", "a/below", "/dev/stdin", stdin=b"more")
-    expected = [Estimator.default("o200k_base").estimate(text) for text in ("some words", "more")]
+    expected = [Estimator.for_model("o200k_base").estimate(text) for text in ("some words", "more")]
     assert done.stdout.split() == [str(tokens).encode() for tokens in expected]
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
-        "missing: cannot be read (No such file or directory)",
-        "s: cannot be read (No such device or address)",
-        "binary: is a binary file: give a text",
-        "a/below: cannot be read (Not a directory)",
+        "missing cannot be read (No such file or directory)",
+        "s cannot be read (No such device or address)",
+        "binary is a binary file. Give a text.",
+        "a/below cannot be read (Not a directory)",
     ]
+
+
+@pytest.mark.parametrize("command", ["count", "compare"])
+def test_a_name_that_is_too_long(run: Run, tmp_path: Path, command: str) -> None:
+    """It is named, and the files after it are counted."""
+    (tmp_path / "a").write_text("some words")
+    done = run(command, "x" * 300, "a")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1].endswith("cannot be read (File name too long)")
+    assert str(Estimator.for_model("o200k_base").estimate("some words")).encode() in done.stdout
 
 
 def test_what_is_missing_may_not_fit(run: Run, tmp_path: Path) -> None:
@@ -152,10 +162,10 @@ sys.exit(run.run())
         )
         (folder / "closed").chmod(0o755)
     assert done.stderr.splitlines() == [
-        "./closed: cannot be read (Permission denied)",
-        "./open/b: cannot be read (Permission denied)",
+        "./closed cannot be read (Permission denied)",
+        "./open/b cannot be read (Permission denied)",
     ]
-    assert done.stdout == f"0\n{Estimator.default('o200k_base').estimate('some words')}\n"
+    assert done.stdout == f"0\n{Estimator.for_model('o200k_base').estimate('some words')}\n"
     assert done.returncode == 1
 
 
@@ -169,7 +179,7 @@ def test_names_of_any_bytes(run: Run, tmp_path: Path) -> None:
     assert done.stdout == b"pieces/caf\\udce9.001.txt\n"
     assert (tmp_path / os.fsdecode(b"pieces/caf\xe9.001.txt")).read_text() == "some words"
     done = run("count", name, os.fsdecode(b"no\xff"), env=os.environ | {"PYTHONIOENCODING": "ascii"})
-    assert re.fullmatch(rb"no(\?|\\udcff): cannot be read \(No such file or directory\)\n", done.stderr)
+    assert re.fullmatch(rb"no(\?|\\udcff) cannot be read \(No such file or directory\)\n", done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +193,7 @@ def test_the_reader_of_the_pipe_goes_away(tmp_path: Path, arguments: str) -> Non
     script = f"{sys.executable} -m token_approx.commands.main {arguments} | head -c 1"
     done = subprocess.run(["bash", "-c", script], capture_output=True, check=True, cwd=tmp_path)  # noqa: S607
     assert len(done.stdout) == 1
-    assert done.stderr in (b"", b"pieces: 90,000\n")
+    assert done.stderr in (b"", b"The text was cut into 90,000 pieces.\n")
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -206,7 +216,7 @@ def test_closed_streams(tmp_path: Path, stream: int) -> None:
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     if stream == 0:
-        assert done.stderr.startswith(b"standard input is closed: give a file\n")
+        assert done.stderr.startswith(b"The standard input is closed. Give a file.\n")
 
 
 def test_an_interrupt(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from tests.commands.conftest import Run
 from tests.conftest import ROOT
 from token_approx import Estimator
 
-MODEL = Estimator.default("o200k_base")
+MODEL = Estimator.for_model("o200k_base")
 TEXT = (ROOT / "README.md").read_bytes()
 
 
@@ -20,7 +20,7 @@ def test_truncate_prints_the_beginning(run: Run) -> None:
         assert done.stdout == MODEL.truncate(text, 500)
         assert done.returncode == 0
         most = MODEL.upper_bound(done.stdout)
-        told = f"kept {len(done.stdout):,} of {len(text):,} bytes: at most {most} tokens\n"
+        told = f"{len(done.stdout):,} of {len(text):,} bytes were kept: at most {most} tokens.\n"
         assert done.stderr.decode() == told
     done = run("truncate", "--limit", 10**6, ROOT / "README.md", "--model", "claude_2")
     assert (done.stdout, done.stderr) == (TEXT, b"")
@@ -35,7 +35,7 @@ def test_split_to_json_lines(run: Run) -> None:
     assert [row["text"].encode("utf-8", "surrogateescape") for row in rows] == pieces
     assert [row["tokens"] for row in rows] == [MODEL.estimate(piece) for piece in pieces]
     assert [row["upper_bound"] for row in rows] == [MODEL.upper_bound(piece, 0.8) for piece in pieces]
-    assert done.stderr == f"pieces: {len(pieces)}\n".encode()
+    assert done.stderr == f"The text was cut into {len(pieces)} pieces.\n".encode()
 
 
 def test_split_with_nul(run: Run) -> None:
@@ -56,7 +56,7 @@ def test_split_to_files(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / paths[0]).unlink()
     again = run("split", "--size", 500, "--out", "pieces", name, stdin=TEXT)
     assert again.returncode == 1
-    assert again.stderr.decode() == f"error: {paths[1]}: is there already: give another --out, or remove it\n"
+    assert again.stderr.decode() == f"error: {paths[1]} exists already. Give another --out, or remove it.\n"
     assert not (tmp_path / paths[0]).exists()
 
 
@@ -71,10 +71,14 @@ def test_what_cannot_be_cut(run: Run, tmp_path: Path) -> None:
             1,
             "overlap=9 is not a number of tokens from 0 to 4, half of size",
         ),
-        (["split", "--size", "9", "-0", "--out", "x"], 64, "Invalid value: give --null or --out, not both"),
+        (
+            ["split", "--size", "9", "-0", "--out", "x"],
+            64,
+            "Invalid value: --null and --out cannot be given together.",
+        ),
         (["split", "--size", "0"], 64, "Invalid value for '--size'"),
         (["split"], 64, "Missing option '--size'"),
-        (["truncate", "--limit", "9", "."], 1, ".: cannot be read (Is a directory)"),
+        (["truncate", "--limit", "9", "."], 1, ". cannot be read (Is a directory)"),
         (["split", "--size", "9", "--out", "file"], 1, "Not a directory"),
     ):
         done = run(*arguments, stdin=b"words")

@@ -13,7 +13,9 @@ from tests.conftest import ROOT
 from tests.estimator.test_cutting import MODELS, NGRAM
 from token_approx import Estimator
 from token_approx.errors import InputError
-from token_approx.estimator.shipped import default_names
+from token_approx.estimator.catalogue import catalogue
+from token_approx.estimator.shipped import shipped_families
+from token_approx.estimator.total import TextEstimate
 from token_approx.fitting.dataset import read_corpus
 from token_approx.fitting.splits import by_group
 
@@ -30,11 +32,11 @@ def test_messages_are_the_sum_of_their_texts() -> None:
     texts = ["Be brief.", "Name the moons\nof Mars.", ""]
     parts = [{"type": "text", "text": part} for part in texts[1].split("\n")]
     total = NGRAM.messages([{"role": "system", "content": texts[0]}, user(parts), user("")], framing=5)
-    assert "Line(" not in repr(total), "a person reads tokens, not the lines of the bounds"
+    assert "Bound(" not in repr(total), "a person reads tokens, not the bounds' coefficients"
     sums = [NGRAM.linear_sum(NGRAM.features(text)) for text in texts]
-    assert total.linear_sums == sums
+    assert [text.linear_sum for text in total.texts] == sums
     assert total.tokens == round(sum(sums)) + 15
-    bounds = [NGRAM.total([value]).upper_bound(0.9) for value in sums]
+    bounds = [NGRAM.total([TextEstimate(value)]).upper_bound(0.9) for value in sums]
     assert 15 + sum(bounds) - 3 < total.upper_bound(0.9) <= 15 + sum(bounds)
     assert total.lower_bound(0.9) < total.tokens
     upper, lower = total.upper_bound(), total.lower_bound()
@@ -45,29 +47,36 @@ def test_messages_are_the_sum_of_their_texts() -> None:
 
 @pytest.mark.parametrize(
     ("counts_of", "framing"),
-    [("one-user-message", 0), ("en-long-one-turn", 0), ("as-logged", 0), ("text", 8), ("text-alone", 8)],
+    [("one-user-message", 10), ("en-long-one-turn", 10), ("as-logged", 10), ("text", 16), ("text-alone", 16)],
 )
 def test_framing_follows_what_the_labels_count(counts_of: str, framing: int) -> None:
-    """Labels of messages and of logged requests hold the framing; those of texts do not, and 8 are added."""
+    """Without an intercept, a model of messages gets what its family adds: 2 to a request, 4 to a message.
+
+    For labels of texts alone, 8 are added to each message. What the intercept holds is not added again.
+    """
     model = replace(NGRAM, counts_of=counts_of)
     texts = [user("Hello!"), user("Good day!")]
-    assert model.messages(texts).known == 2 * framing
+    assert model.messages(texts).framing == framing
+    assert replace(model, model="a model of nobody's").messages(texts).framing == 16
+    if framing == 10:
+        assert replace(model, intercept=4.0).messages(texts).framing == 2
+        assert replace(model, intercept=70.0).messages(texts).framing == 0
+        assert replace(model, intercept=-70.0).messages(texts).framing == 10
     assert model.messages(texts, framing=3).known == 6
 
 
 def test_what_the_shipped_labels_count_is_known() -> None:
     """Every default says what its labels are counts of, so that messages need no framing to be given."""
-    assert {name: Estimator.default(name).messages([user("a")]).known for name in default_names()} == {
-        "cl100k_base": 8, "claude-3-7-sonnet-latest": 0, "claude_2": 8, "o200k_base": 8,
-    }  # fmt: skip
+    framings = {name: Estimator.for_model(name).messages([user("a")]).framing for name in shipped_families()}
+    assert framings == {name: sum(catalogue().families[name].framing) for name in shipped_families()}
 
 
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        ({"content": "a"}, r"messages\[1\].role is None: give a name"),
-        ("a", r"messages\[1\] is no object"),
-        ({"role": "user"}, r"messages\[1\].content is of type NoneType: give a string or a list"),
+        ({"content": "a"}, r"messages\[1\].role is None. Give a name"),
+        ("a", r"messages\[1\] is not an object"),
+        ({"role": "user"}, r"messages\[1\].content is of type NoneType. Give a string or a list"),
         (user(b"a"), "of type bytes"),
         (user(["a"]), r"content\[0\] is of type 'str', not text"),
         (
@@ -75,7 +84,10 @@ def test_what_the_shipped_labels_count_is_known() -> None:
             r"content\[1\] is .*'image'",
         ),
         (user([{"type": "text"}]), r"content\[0\] is of type 'text', not text"),
-        ({"role": "assistant", "content": "a", "tool_calls": [{}]}, r"messages\[1\].tool_calls is no text"),
+        (
+            {"role": "assistant", "content": "a", "tool_calls": [{}]},
+            r"messages\[1\].tool_calls is not a text",
+        ),
     ],
 )
 def test_what_is_no_text_is_refused(message: Any, error: str) -> None:  # noqa: ANN401 - wrong on purpose
@@ -88,9 +100,7 @@ def test_what_is_no_text_is_refused(message: Any, error: str) -> None:  # noqa: 
 def test_framing_that_nobody_knows_is_asked_for() -> None:
     """An export that does not say what its labels are counts of needs the framing; so does one of old."""
     for counts_of in (None, "two-turns"):
-        with pytest.raises(
-            InputError, match=f"framing: .* counts of {counts_of!r}: give the tokens per message"
-        ):
+        with pytest.raises(InputError, match=f"labels count {counts_of!r}. Give framing=<tokens>"):
             replace(NGRAM, counts_of=counts_of).messages([user("a")])
     with pytest.raises(InputError, match="framing=-1"):
         NGRAM.messages([user("a")], framing=-1)
@@ -124,7 +134,7 @@ def test_the_provider_s_figure_replaces_the_estimate() -> None:
         " Say hello to the world.", b"You are a helpful assistant."
     )})  # fmt: skip
     assert context.tokens == 104 + round(appended)
-    assert context.upper_bound() == model.total([appended], 104).upper_bound() > context.tokens
+    assert context.upper_bound() == model.total([TextEstimate(appended)], 104).upper_bound() > context.tokens
     assert context.decide(context.tokens) == "ask"
 
 
@@ -135,7 +145,7 @@ def test_a_context_may_begin_with_known_tokens() -> None:
     context.append("\nhello")
     assert context.tokens == 50 + NGRAM.estimate("\nhello")
     for wrong in (lambda: NGRAM.with_context(-1), lambda: context.exact(-1)):
-        with pytest.raises(InputError, match="known tokens: -1"):
+        with pytest.raises(InputError, match="known_tokens=-1 is not a number of tokens"):
             wrong()
     with pytest.raises(InputError, match="framing=-2"):
         context.append("a", framing=-2)
@@ -152,7 +162,7 @@ def test_the_bound_of_a_sum_holds(name: str, column: str) -> None:
     """
     dataset = read_corpus("corpus", str(ROOT / "output/records/corpus.parquet"), column)
     _, test = by_group(dataset, 0.2, 42)
-    model = Estimator.default(name)
+    model = Estimator.for_model(name)
     tokens = dataset.tokens[test]
     sums = model.linear_sums({f"ngram_{name}": dataset.features[f"ngram_{name}"].to_numpy(np.float64)[test]})
     sources = np.asarray(dataset.sources)[test]
@@ -162,9 +172,9 @@ def test_the_bound_of_a_sum_holds(name: str, column: str) -> None:
     for count in (2, 20, 100):
         draws = [random.choice(np.flatnonzero(sources == random.choice(sources)), count) for _ in range(1000)]
         truths = [tokens[draw].sum() for draw in draws]
-        totals = [model.total(sums[draw].tolist()) for draw in draws]
+        totals = [model.total([TextEstimate(value) for value in sums[draw].tolist()]) for draw in draws]
         within = [truth <= total.upper_bound() for truth, total in zip(truths, totals, strict=True)]
-        as_one = [model.total([sum(total.linear_sums)]).upper_bound() for total in totals]
+        as_one = [model.total([TextEstimate(float(sums[draw].sum()))]).upper_bound() for draw in draws]
         held[count] = float(np.mean(within))
         held_as_one[count] = float(np.mean(np.array(truths) <= as_one))
     assert min(held.values()) >= 0.95

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from token_approx.errors import InputError
+from token_approx.estimator.bounds import at_level
 from token_approx.fitting.bounds import (
     LEVELS,
-    at_level,
     evaluate_bounds,
     fewest_records,
     lower_bounds,
@@ -47,7 +47,7 @@ def test_levels_need_records() -> None:
     assert supported(98) == [0.8, 0.9, 0.95]
     assert supported(99) == list(LEVELS)
     tokens, estimates = made(50, 1)
-    with pytest.raises(InputError, match=r"level 0\.99 needs 99 records, there are 50"):
+    with pytest.raises(InputError, match=r"level 0\.99 needs 99 records, and there are 50"):
         upper_bounds(tokens, estimates, [0.99])
 
 

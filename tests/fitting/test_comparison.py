@@ -190,8 +190,11 @@ def test_feature_sets() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("ngram_y", "feature 'ngram_y' is not in every record: valid are bytes, runes"),
-        ("byts", r"unknown features=byts \(did you mean bytes\?\): valid are default, all, subsets, basic"),
+        ("ngram_y", "The feature 'ngram_y' is not in every record. Valid features: bytes, runes"),
+        (
+            "byts",
+            r"unknown features=byts \(did you mean bytes\?\)\. Valid values: default, all, subsets, basic",
+        ),
         ("basic_ngram_*", "the records hold no n-gram feature: they hold bytes, runes"),
         ("subsets", "feature 'words' is not in every record"),
     ],

@@ -148,7 +148,7 @@ def test_the_shape_on_small_texts() -> None:
 
     assert flags("ngram_claude_2") == []
     example, short, medium = flags("words")
-    assert example.text == "says 66 tokens for a chat message of about 12"
+    assert example.text == "says 60 tokens for a chat message of about 12"
     assert "texts of 1 to 19 tokens" in short.text
     assert "texts of 20 to 199 tokens" in medium.text
     assert all(flag.bars for flag in (example, short, medium))

@@ -42,5 +42,5 @@ def test_by_source_holds_sources_out(make_records: MakeRecords) -> None:
 
 def test_too_few_records(make_records: MakeRecords) -> None:
     """Nine records are no dataset."""
-    with pytest.raises(InputError, match="9 records, fewer than 10"):
+    with pytest.raises(InputError, match="9 records, which is fewer than 10"):
         original_split(read_dataset("d", str(make_records(9))), 0.2, 42)

@@ -1,8 +1,10 @@
 """Counters count, through the real libraries, and tell a failure that may pass from one that will not."""
 
+import gzip
 import importlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -18,11 +20,13 @@ from token_approx.errors import InputError, MissingExtraError
 from token_approx.labelling.counters import provider as shared
 from token_approx.labelling.counters.bpe_openai import BpeOpenAICounter
 from token_approx.labelling.counters.huggingface import HuggingFaceCounter
-from token_approx.labelling.counters.protocol import Counter, Refused, Transient
+from token_approx.labelling.counters.protocol import Counter as TokenCounter
+from token_approx.labelling.counters.protocol import Refused, Transient
 from token_approx.labelling.counters.tiktoken import TiktokenCounter
 from token_approx.labelling.counters.usage_log import UsageLogCounter
+from token_approx.preparing.documents import ReadingSettings, read_documents
 
-MakeCounter = Callable[..., Counter]
+MakeCounter = Callable[..., TokenCounter]
 SENTENCE = "a planted sentence that nobody may read"
 providers = pytest.mark.parametrize("name", list(CLASSES))
 
@@ -59,22 +63,48 @@ def test_failures_that_may_pass(
 
 @providers
 @pytest.mark.parametrize(
-    ("fault", "message", "reason"),
+    ("fault", "message", "reason", "final"),
     [
-        ("413", "request_too_large", "too long (HTTP 413)"),
-        ("400", "prompt is too long: 210000 tokens > 200000 maximum", "too long (HTTP 400)"),
-        ("400", f"cannot process {SENTENCE}", "refused (HTTP 400)"),
+        ("413", "request_too_large", "too long (HTTP 413)", True),
+        ("400", "prompt is too long: 210000 tokens > 200000 maximum", "too long (HTTP 400)", True),
+        (
+            "400",
+            "The input token count exceeds the maximum number of tokens allowed",
+            "too long (HTTP 400)",
+            True,
+        ),
+        ("400", "messages: text content must be non-whitespace", "content refused (HTTP 400)", True),
+        ("400", f"cannot process {SENTENCE}", "refused (HTTP 400)", False),
+        (
+            "400",
+            "Your credit balance is too low to access the API. Please go to Plans & Billing.",
+            "account refused (HTTP 400)",
+            False,
+        ),
+        (
+            "400",
+            "You have reached your specified API usage limits. You will regain access on 2026-01-01.",
+            "account refused (HTTP 400)",
+            False,
+        ),
+        ("400", "User location is not supported for the API use.", "account refused (HTTP 400)", False),
     ],
 )
 def test_a_text_that_is_refused(
-    name: str, fault: str, message: str, reason: str, make_counter: MakeCounter, provider: Provider
+    name: str,
+    fault: str,
+    message: str,
+    reason: str,
+    final: bool,  # noqa: FBT001 - a parameter of the test
+    make_counter: MakeCounter,
+    provider: Provider,
 ) -> None:
-    """A text that is too long is refused for good, with a reason that never quotes the provider's words."""
+    """For good only where it is clearly about length or content; never in the provider's words."""
     provider.plan = lambda _text, _before: fault
     provider.message = message
     with pytest.raises(Refused) as failed:
         ask(make_counter(name), SENTENCE)
-    assert (failed.value.reason, failed.value.final) == (reason, True)
+    assert (failed.value.reason, failed.value.final) == (reason, final)
 
 
 @providers
@@ -103,15 +133,23 @@ def test_before_anything_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     """No key, no model or an address with credentials is refused before a client is made."""
     make = getattr(importlib.import_module(f"token_approx.labelling.counters.{name}"), CLASSES[name])
     monkeypatch.delenv(KEYS[name], raising=False)
-    with pytest.raises(InputError, match=f"set the environment variable {KEYS[name]}"):
+    with pytest.raises(InputError, match=f"Set the environment variable {KEYS[name]}"):
         make(model="m", base_url=None, timeout=1.0)
     monkeypatch.setenv(KEYS[name], "k")
-    with pytest.raises(InputError, match="give model=<name>"):
+    with pytest.raises(InputError, match="Give model=<name>"):
         make(model="", base_url=None, timeout=1.0)
     with pytest.raises(InputError, match="credentials"):
         make(model="m", base_url="https://user:word@gateway.example", timeout=1.0)
-    with pytest.raises(InputError, match="no http or https address"):
+    with pytest.raises(InputError, match="not an http or https address"):
         make(model="m", base_url="gateway.example", timeout=1.0)
+    for malformed in (
+        "https://gateway.example:99999",
+        "https://[::1",
+        "https://:0/v1",
+        "https://gate way:x/",
+    ):
+        with pytest.raises(InputError, match="is not an"):
+            make(model="m", base_url=malformed, timeout=1.0)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +205,9 @@ def test_tiktoken_and_bpe_openai_agree() -> None:
 
 def test_unknown_encodings() -> None:
     """The valid names are listed."""
-    with pytest.raises(InputError, match="valid are o200k_base, cl100k_base"):
+    with pytest.raises(InputError, match="Valid values: o200k_base, cl100k_base"):
         BpeOpenAICounter("gpt2")
-    with pytest.raises(InputError, match=r"valid are .*o200k_base"):
+    with pytest.raises(InputError, match=r"Valid values: .*o200k_base"):
         TiktokenCounter("nope")
 
 
@@ -195,7 +233,7 @@ ROWS = [
     {"text": "cached", "usage": {"input_tokens": 3, "cache_read_input_tokens": 40, "output_tokens": 8}},
     {"text": "twice", "input_tokens": 5},
     {"text": "twice", "input_tokens": 6},
-    {"text": "other model", "model": "b", "input_tokens": 5},
+    {"text": "other model", "model": "gpt-4o", "input_tokens": 5},
 ]
 
 
@@ -217,11 +255,61 @@ def test_usage_log(tmp_path: Path, kind: str) -> None:
     assert (unknown.value.reason, unknown.value.final) == ("not in the log", False)
 
 
-def test_a_bad_usage_log_names_the_row(tmp_path: Path) -> None:
-    """A row without a text or tokens is named by its number."""
+def test_rows_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    """Null rows, a torn last line, another model and missing fields are left out, each by its reason."""
     path = tmp_path / "log.jsonl"
-    path.write_text('{"text": "a", "input_tokens": 1}\n{"text": "b"}\n')
-    with pytest.raises(InputError, match=r"log\.jsonl:2: has no input_tokens"):
-        UsageLogCounter("m", str(path))
-    with pytest.raises(InputError, match=r"give counter\.path="):
+    rows = [
+        '{"text": "one", "input_tokens": 1}',
+        "null",
+        "[1]",
+        "no json",
+        '{"text": "two"}',
+        '{"input_tokens": 2}',
+        '{"text": "three", "input_tokens": 3, "model": "claude-9"}',
+        '{"text": "four", "input_tokens": 9007199254740994}',
+        '{"text": "five", "inp',
+    ]
+    path.write_text("\n".join(rows))
+    counter = UsageLogCounter("gpt-4o", str(path))
+    assert ask(counter, "one") == [1]
+    assert counter.left_out == {
+        "null row": 1, "not an object": 1, "not JSON": 1, "no input tokens": 2, "no text": 1,
+        "another model": 1, "torn last line": 1,
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"log\.jsonl:2: this row cannot be used \(null row\)"):
+        UsageLogCounter("gpt-4o", str(path), strict=True)
+    path.write_text("\n".join(rows[4:]))
+    with pytest.raises(InputError, match=r"none of its rows can be used \(2 no input tokens, "):
+        UsageLogCounter("gpt-4o", str(path))
+    with pytest.raises(InputError, match=r"Give counter\.path="):
         UsageLogCounter("m", "")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"model": "gpt-4o-2024-08-06", "usage": {"prompt_tokens": 12, "completion_tokens": 3}},
+        {"model": "openai/gpt-4o", "usage": '{"input_tokens": 12}'},
+        {"model": None, "usageMetadata": {"promptTokenCount": 12}},
+        {"model": "gpt-4o", "usage": None, "input_tokens": 12.0},
+    ],
+)
+def test_how_models_and_usage_are_written(tmp_path: Path, row: dict[str, object]) -> None:
+    """A name with a date or prefix is the model's; usage may be an object, a string of one, or beside it."""
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps({"text": "one"} | row) + "\n")
+    assert ask(UsageLogCounter("gpt-4o", str(path), strict=True), "one") == [12]
+
+
+@pytest.mark.parametrize("name", ["usage.jsonl.1", "usage.jsonl.1.gz", "usage.log", "usage"])
+def test_a_log_is_told_by_its_content(tmp_path: Path, name: str) -> None:
+    """Rotated, packed or named otherwise, it is read as rows by the counter and by prepare alike."""
+    rows = [{"text": "one", "input_tokens": 1}, {"text": "two", "input_tokens": 2}]
+    data = b"null\n" + "".join(json.dumps(row) + "\n" for row in rows).encode() + b'{"text": "to'
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    assert ask(UsageLogCounter("m", str(path)), "one", "two") == [1, 2]
+    reading = ReadingSettings("text", (), tmp_path, "")
+    for source in (path, tmp_path):
+        texts = [document.text for document in read_documents(str(source), reading, Counter())]
+        assert texts == ["one", "two"]

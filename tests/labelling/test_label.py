@@ -14,7 +14,7 @@ from tenacity import Future, RetryCallState
 
 from tests.labelling.conftest import sample, settings
 from tests.labelling.provider_server import FRAMING, Provider, tokens_of
-from token_approx.errors import InputError
+from token_approx.errors import InputError, UnfinishedError
 from token_approx.labelling.attempts import Wait
 from token_approx.labelling.counters.protocol import Counter, Transient
 from token_approx.labelling.counters.usage_log import UsageLogCounter
@@ -154,6 +154,50 @@ def test_a_wrong_configuration_costs_one_request(
     assert not (tmp_path / "r.jsonl").exists()
 
 
+def test_an_account_that_runs_dry_is_no_verdict_on_texts(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """A 400 about credit, even one that sounds like a length, ends the run; the next asks for all again."""
+    for number, message in enumerate(("Your credit balance is too low", "The text is too long")):
+        provider.message = message
+        provider.answered.clear()
+        provider.plan = lambda _text, _before: "400" if provider.answered.total() > 5 else None
+        out = tmp_path / f"{number}.jsonl"
+        with pytest.raises(UnfinishedError, match="no longer counts even a message of one letter"):
+            run(make_counter(), out)
+        assert not skipped_path(out).exists()
+        assert len(read_records(out)) <= 9
+        provider.plan = lambda _text, _before: None
+        assert run(make_counter(), out).missing == 0
+        assert found(out) == expected()
+
+
+def test_refusals_that_are_unclear_count_towards_giving_up(
+    tmp_path: Path, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """A 400 that says neither length nor content is not written for good, and many in a row end the run."""
+    provider.plan = lambda text, _before: None if text == MINIMAL_MESSAGE else "400"
+    out = tmp_path / "r.jsonl"
+    with pytest.raises(UnfinishedError, match=r"5 samples in a row, the last time with refused \(HTTP 400\)"):
+        run(make_counter(), out, give_up_after=5, concurrency=1)
+    assert not skipped_path(out).exists()
+    assert provider.faults["400"] == 5
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("86400", "24 hours"), ("7200", "2 hours")])
+def test_a_day_is_not_waited_out(
+    tmp_path: Path, asked: str, shown: str, make_counter: MakeCounter, provider: Provider
+) -> None:
+    """A provider that asks to come back tomorrow ends the run at once, which says so; nothing is lost."""
+    provider.retry_after = asked
+    provider.plan = lambda _text, _before: "429" if provider.answered.total() > 5 else None
+    out = tmp_path / "r.jsonl"
+    with pytest.raises(UnfinishedError, match=f"anthropic asks to wait {shown} before the next request"):
+        run(make_counter(), out)
+    assert 1 <= len(read_records(out)) <= 9
+    assert not skipped_path(out).exists()
+
+
 def test_a_key_that_is_withdrawn_in_between(
     tmp_path: Path, make_counter: MakeCounter, provider: Provider
 ) -> None:
@@ -172,7 +216,8 @@ def test_a_provider_that_is_down_ends_the_run(
     """After so many samples failing in a row, instead of trying ten thousand."""
     provider.plan = lambda text, _before: None if text == MINIMAL_MESSAGE else "500"
     with pytest.raises(
-        InputError, match=r"5 samples in a row, the last by HTTP 500: .* 40 samples are missing"
+        UnfinishedError,
+        match=r"5 samples in a row, the last time with HTTP 500. 40 samples are missing",
     ):
         run(make_counter(), tmp_path / "r.jsonl", attempts=2, give_up_after=5, concurrency=1)
     assert provider.faults["500"] == 10
@@ -193,9 +238,9 @@ def test_framing_is_measured_once_and_subtracted(
     out.write_text("".join(lines))
     run(make_counter(), out, framing="subtract")
     assert {r.framing_tokens for r in read_records(out)} == {6}
-    with pytest.raises(InputError, match="holds records of framing subtract, not keep"):
+    with pytest.raises(InputError, match=r"holds records of another framing \(subtract, not keep\)"):
         run(make_counter(), out)
-    with pytest.raises(InputError, match="valid are keep, subtract"):
+    with pytest.raises(InputError, match="Valid values: keep, subtract"):
         run(make_counter(), out, framing="none")
 
 
@@ -207,7 +252,9 @@ def test_a_file_of_other_records_is_left_alone(
     run(make_counter("openai"), out, SAMPLES[:3])
     before = out.read_bytes()
     provider.asked.clear()
-    with pytest.raises(InputError, match="holds records of counter openai, not anthropic: give another out="):
+    with pytest.raises(
+        InputError, match=r"holds records of another counter \(openai, not anthropic\). Give another out="
+    ):
         run(make_counter("anthropic"), out)
     assert out.read_bytes() == before
     assert not provider.asked
@@ -248,14 +295,14 @@ def test_two_runs_do_not_write_one_file(tmp_path: Path, make_counter: MakeCounte
     """The second is refused with one line, so that no sample is counted twice."""
     with (
         Journal(tmp_path / "r.jsonl"),
-        pytest.raises(InputError, match="another run is writing it"),
+        pytest.raises(InputError, match="another run is writing this file"),
     ):
         run(make_counter(), tmp_path / "r.jsonl")
 
 
 def test_a_place_that_cannot_be_written(make_counter: MakeCounter) -> None:
     """It is found before anything is counted."""
-    with pytest.raises(InputError, match=r"/dev/null/r\.jsonl: cannot be written"):
+    with pytest.raises(InputError, match=r"/dev/null/r\.jsonl cannot be written"):
         run(make_counter(), Path("/dev/null/r.jsonl"))
 
 
@@ -270,7 +317,7 @@ def test_a_usage_log_labels_without_a_call(tmp_path: Path) -> None:
     assert {r.counts_of for r in read_records(out)} == {"as-logged"}
     assert (progress.missing, set(progress.failed.values())) == (10, {"not in the log"})
     assert not progress.skipped
-    with pytest.raises(InputError, match="cannot measure it"):
+    with pytest.raises(InputError, match="framing=subtract is not possible"):
         run(UsageLogCounter("m", str(log)), tmp_path / "other.jsonl", framing="subtract")
 
 
@@ -314,7 +361,7 @@ def test_pace_spaces_requests() -> None:
 
 
 def test_waits_honour_what_the_provider_asks() -> None:
-    """With retry-after never less than that, without it random and growing to a limit."""
+    """With retry-after no less than that, up to the longest wait; without it random and growing to that."""
 
     def wait(attempt: int, error: Exception) -> float:
         state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
@@ -324,8 +371,10 @@ def test_waits_honour_what_the_provider_asks() -> None:
         state.outcome = future
         return Wait(0.5, 8.0)(state)
 
-    asked = [wait(1, Transient("HTTP 429", 30.0)) for _ in range(50)]
-    assert 30 <= min(asked) < max(asked) <= 33
+    asked = [wait(1, Transient("HTTP 429", 3.0)) for _ in range(50)]
+    assert 3 <= min(asked) < max(asked) <= 3.3
+    capped = [wait(1, Transient("HTTP 429", 30.0)) for _ in range(50)]
+    assert 8 <= min(capped) < max(capped) <= 8.8
     for attempt, most in ((1, 0.5), (3, 2.0), (20, 8.0)):
         waits = [wait(attempt, Transient("time-out")) for _ in range(50)]
         assert 0 <= min(waits) < max(waits) <= most
@@ -336,5 +385,5 @@ def test_old_records_have_no_counter(tmp_path: Path, make_counter: MakeCounter) 
     out = tmp_path / "r.jsonl"
     record = Record(id="x", model="made-up", input_tokens=1, features={"bytes": 1.0}, source="s")
     out.write_text(record_line(record))
-    with pytest.raises(InputError, match="holds records of counter unknown, not anthropic"):
+    with pytest.raises(InputError, match=r"another counter \(unknown, not anthropic\)"):
         run(make_counter(), out)

@@ -102,7 +102,7 @@ def test_a_missing_field_a_duplicate_and_an_empty_file(tmp_path: Path) -> None:
     """Missing fields and both lines of a duplicate are named; no records at all is an error too."""
     with pytest.raises(InputError, match=r"field 'model' is missing: add it"):
         load(tmp_path, {key: value for key, value in GOOD.items() if key != "model"})
-    with pytest.raises(InputError, match=r"r\.jsonl:3: field 'id' 'a-1' stands on line 1 too"):
+    with pytest.raises(InputError, match=r"r\.jsonl:3: the field 'id' is 'a-1', as on line 1"):
         load(tmp_path, GOOD, "", GOOD)
     with pytest.raises(InputError, match="holds no records"):
         load(tmp_path, "")

@@ -85,7 +85,7 @@ def test_only_a_better_version_becomes_champion() -> None:
     assert register(0.3)[1].role == "champion"
     version, decision = register(0.3)
     assert decision.role == "challenger"
-    assert decision.reason.endswith("gain 0.0 (0.0 to 0.0)")
+    assert decision.reason.endswith("a gain of 0.0 (0.0 to 0.0)")
     assert tags(version)[PROMOTION] == f"challenger: {decision.reason}"
     assert str(MlflowClient().get_model_version_by_alias(NAME, CHALLENGER).version) == version
     assert register(0.35)[1].role == "challenger"
@@ -104,7 +104,7 @@ def test_changed_records_make_a_new_champion_unless_it_is_clearly_worse() -> Non
     assert register(0.3, "new records")[1].role == "challenger"
     version, decision = register(0.25, "new records")
     assert decision.role == "champion"
-    assert decision.reason.startswith("the records changed; MAE ")
+    assert decision.reason.startswith("the records have changed; the MAE is ")
     assert champion() == version
 
 
@@ -134,7 +134,9 @@ def test_a_champion_that_cannot_be_loaded_or_compared(tmp_path: Path) -> None:
     other = other.__class__(**{**other.__dict__, "features": other.features.rename(columns={"bytes": "x"})})
     register(0.3)
     decision = promotion.promote(MlflowClient(), other, RULE)
-    assert decision.reason == ("version 1 cannot be compared: it weighs 'bytes', which these records lack")
+    assert decision.reason == (
+        "version 1 cannot be compared: it weighs 'bytes', and these records do not have that feature"
+    )
     (damaged,) = (
         path for path in tmp_path.rglob("model_coefs.json") if '"w_bytes": 0.25' in path.read_text()
     )

@@ -165,11 +165,11 @@ def test_inputs(predict: Callable[..., pd.DataFrame], given: Any, tokens: list[i
 
 def test_what_it_refuses_it_explains(predict: Callable[..., pd.DataFrame]) -> None:
     """A column of another name, a value that is no text, a confidence without a bound: each with its mend."""
-    with pytest.raises(MlflowException, match=r"found the column 'id': give the texts as 'text'"):
+    with pytest.raises(MlflowException, match=r"The column is 'id'. Give the texts in a column 'text'"):
         predict(pd.DataFrame({"id": ["7"], "text": ["one two"]}))
     with pytest.raises(MlflowException, match="a text is a string, found bytes"):
         predict([b"x"])
-    with pytest.raises(MlflowException, match=r"no bound of confidence 0.5: the model has 0.8, 0.9, 0.95"):
+    with pytest.raises(MlflowException, match=r"no bound of confidence 0.5. Its levels: 0.8, 0.9, 0.95"):
         predict(["x"], params={"confidence": 0.5})
 
 
@@ -245,7 +245,7 @@ def test_pull(store: Store, tmp_path: Path) -> None:
             lambda folder: (folder / COEFS).write_text(
                 (folder / COEFS).read_text().replace('"claude_2.json"', '"../claude_2.json"')
             ),
-            "lies elsewhere",
+            "is not in the model's folder",
         ),
         (
             lambda folder: (folder / COEFS).write_text(

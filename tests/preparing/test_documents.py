@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,7 +14,10 @@ import pandas as pd
 import pytest
 
 from token_approx.errors import InputError
-from token_approx.preparing.documents import Document, ReadingSettings, message_text, read_documents
+from token_approx.preparing.documents import Document, ReadingSettings, read_documents
+from token_approx.preparing.rows import message_text
+from token_approx.preparing.samples import cut, read_samples, write_samples
+from token_approx.preparing.splitting import whole
 
 
 def reading(tmp_path: Path, gutenberg: str = "http://127.0.0.1:9/{number}") -> ReadingSettings:
@@ -42,6 +47,8 @@ def test_a_folder(tmp_path: Path) -> None:
         "cut.gz": gzip.compress(b"whole")[:-4],
         "notes.txt.gz": gzip.compress("zipped é".encode()),
         "table.jsonl": b'{"other": 1}\n',
+        "torn.jsonl": b'{"text": ',
+        "wide.txt": "wide".encode("utf-16"),
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,6 +64,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert skipped == {
         "hidden": 2, "binary": 1, "not UTF-8": 1, "excluded": 2, "link to a folder": 1,
         "broken gzip (EOFError)": 1, "no text column": 1,
+        "no JSON": 1, "UTF-16": 1,
     }  # fmt: skip
 
 
@@ -94,11 +102,11 @@ def test_message_text() -> None:
     [
         ("x.txt", b"\0", "is a binary file"),
         ("x.txt", b"caf\xe9", "byte 3 is not UTF-8"),
-        ("x.gz", b"plain", "is no whole gzip file"),
-        ("x.jsonl", b'{"text": "a"}\n{', r"x\.jsonl:2: is no JSON"),
-        ("x.jsonl", b"[1]", r"x\.jsonl:1: is no object"),
-        ("x.jsonl", b'{"body": "a"}', r"x\.jsonl:1: field 'text' is no text: name it with text_column="),
-        ("x.parquet", b"PAR1", "is no readable Parquet file"),
+        ("x.txt", "wide".encode("utf-16"), r"is UTF-16\. Convert the file to UTF-8"),
+        ("x.gz", b"plain", "is not a whole gzip file"),
+        ("x.jsonl", b"[1]", r"x\.jsonl: none of its rows can be used \(1 not an object\)"),
+        ("x.jsonl", b'{"body": "a"}', r"\(1 no text\)\. .* name the field of the text with text_column="),
+        ("x.parquet", b"PAR1", "is not a readable Parquet file"),
     ],
 )
 def test_a_named_file_that_is_no_text(tmp_path: Path, name: str, data: bytes, message: str) -> None:
@@ -108,10 +116,54 @@ def test_a_named_file_that_is_no_text(tmp_path: Path, name: str, data: bytes, me
         read(tmp_path / name, tmp_path)
 
 
+def test_rows_that_cannot_be_used(tmp_path: Path) -> None:
+    """Each is left out and counted by its reason; with `strict` the first is an error that names its line."""
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"text": "one"}\nnull\n{"text": null}\n{"text": "\\ud83d"}\n{"text": "two')
+    documents, skipped = read(path, tmp_path)
+    assert [document.text for document in documents] == ["one"]
+    assert skipped == {"null row": 1, "no text": 1, "half a surrogate pair": 1, "torn last line": 1}
+    strict = replace(reading(tmp_path), strict=True)
+    with pytest.raises(InputError, match=r"log\.jsonl:2: this row cannot be used \(null row\)"):
+        list(read_documents(str(path), strict, Counter()))
+
+
+@pytest.mark.parametrize("name", ["package.json", "pretty.json", "events.log"])
+def test_json_that_is_no_log_is_a_text(tmp_path: Path, name: str) -> None:
+    """An object on one line or several, and lines of objects without a text, are documents as they stand."""
+    content = {
+        "package.json": '{"name": "x", "version": "1"}\n',
+        "pretty.json": '{\n  "text": "x"\n}\n',
+        "events.log": '{"event": 1}\n{"event": 2}\n',
+    }[name]
+    (tmp_path / name).write_text(content)
+    assert [document.text for document in read(tmp_path / name, tmp_path)[0]] == [content]
+
+
+def test_names_that_are_not_utf8(tmp_path: Path) -> None:
+    """Such a file's name, and half a surrogate pair in a source or category, do not stop the others."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / os.fsdecode(b"caf\xe9.t\xff")).write_text("one")
+    (folder / "rows.jsonl").write_text('{"text": "two", "source": "\\ud83d", "category": "\\udc00"}\n')
+    documents, skipped = read(folder, tmp_path)
+    assert [(d.source, d.category, d.text) for d in documents] == [
+        ("caf\\udce9.t\\udcff", "t\\udcff", "one"),
+        ("\\ud83d", "\\udc00", "two"),
+    ]
+    assert not skipped
+    write_samples(tmp_path / "s.jsonl", cut(documents, whole, cleaned=True, skipped=skipped))
+    assert [sample.text for sample in read_samples(tmp_path / "s.jsonl")] == ["one", "two"]
+
+
 def test_no_such_source(tmp_path: Path) -> None:
     """It is told what a source can be."""
-    with pytest.raises(InputError, match="is no file, folder, URL or Project Gutenberg number"):
+    with pytest.raises(
+        InputError, match="is not a file, a folder, a URL or the number of a Project Gutenberg book"
+    ):
         read("nowhere", tmp_path)
+    with pytest.raises(InputError, match="is not a file"):
+        read("a" * 5000, tmp_path)
 
 
 class Library(ThreadingHTTPServer):
@@ -123,6 +175,7 @@ class Library(ThreadingHTTPServer):
         self.text = "A book of ünicode.\r\n".encode()
         self.promised = len(self.text)
         self.requests = 0
+        self.paths: list[str] = []
 
 
 class Shelf(BaseHTTPRequestHandler):
@@ -133,6 +186,7 @@ class Shelf(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Send the text, or 404."""
         self.server.requests += 1
+        self.server.paths.append(self.path)
         if self.path.endswith("missing.txt"):
             self.send_error(404)
             return
@@ -172,6 +226,18 @@ def test_a_download_is_made_once(tmp_path: Path, library: Library) -> None:
     kept.write_text("changed")
     with pytest.raises(InputError, match="SHA-256 differs"):
         list(read_documents("2600", by_number, Counter()))
+
+
+@pytest.mark.parametrize("name", ["my book é.txt", "my%20book%20%C3%A9.txt", "一.txt?a=1 2&b=é"])
+def test_an_address_with_spaces_and_letters(tmp_path: Path, library: Library, name: str) -> None:
+    """They reach the server percent-encoded, and once, whether they are so in the address or not."""
+    (document,) = read(f"http://127.0.0.1:{library.server_address[1]}/{name}", tmp_path)[0]
+    assert document.text == "A book of ünicode.\r\n"
+    encoded = {
+        "my book é.txt": "my%20book%20%C3%A9.txt",
+        "一.txt?a=1 2&b=é": "%E4%B8%80.txt?a=1%202&b=%C3%A9",
+    }
+    assert library.paths == [f"/{encoded.get(name, name)}"]
 
 
 def test_a_download_that_fails_leaves_nothing(tmp_path: Path, library: Library) -> None:

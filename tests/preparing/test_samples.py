@@ -54,13 +54,13 @@ def test_round_trip_and_hand_made_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not JSON"),
         ('{"source": "s", "category": "c"}', "field 'id' is missing"),
         (
             '{"id": "1", "source": "s", "category": "c", "text": "b"}',
             "field 'id' is not the hash of its text",
         ),
-        ('{"source": "s", "category": "c", "text": "a"}', "field 'text' stands on line 1 too"),
+        ('{"source": "s", "category": "c", "text": "a"}', "the field 'text' is also on line 1"),
         ('{"source": "s", "text": "b"}', "field 'category' is missing: add it"),
         ('{"source": "s", "category": "c", "text": "\\ud800"}', "field 'text'"),
         (

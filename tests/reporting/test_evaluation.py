@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
-from token_approx.fitting.bounds import Bound
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting.dataset import Dataset, Floats
 from token_approx.reporting.evaluation import FEWEST_RESAMPLES, assess, coverage, metrics_table
 

@@ -127,23 +127,23 @@ def test_too_many_values_to_total_by(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(scoring_output, "MOST_GROUPS", 3)
     rows = pd.DataFrame({"id": range(4), "input_tokens": 1, "upper_bound": 1, "in_domain": True})
     rows.to_parquet(tmp_path / "part-00000.parquet")
-    with pytest.raises(InputError, match="group_by=id: has more than 3 values"):
+    with pytest.raises(InputError, match="group_by=id has more than 3 values"):
         totals(tmp_path, "id")
 
 
 @pytest.mark.parametrize(
     ("name", "column", "group_by", "message"),
     [
-        ("none.parquet", "text", "", "none.parquet: is no file or folder"),
-        ("empty", "text", "", r"empty: holds no \*.parquet file"),
-        ("broken.parquet", "text", "", "broken.parquet: is no readable Parquet file"),
-        ("mixed", "text", "", "b.parquet: has other columns than a.parquet"),
-        ("hive", "text", "", "day=1: is a partition"),
-        ("in.parquet", "txt", "", r"no column 'txt' \(did you mean text\?\): give column=<one of id, text"),
+        ("none.parquet", "text", "", "none.parquet is not a file or folder"),
+        ("empty", "text", "", r"empty holds no \*.parquet file"),
+        ("broken.parquet", "text", "", "broken.parquet is not a readable Parquet file"),
+        ("mixed", "text", "", "b.parquet has other columns than a.parquet"),
+        ("hive", "text", "", "day=1 is a partition"),
+        ("in.parquet", "txt", "", r"no column 'txt' \(did you mean text\?\)\. Give column=<one of id, text"),
         ("in.parquet", "small", "", "column 'small' is int8, not text"),
-        ("in.parquet", "text", "tem", r"no column 'tem' \(did you mean team\?\): give group_by="),
+        ("in.parquet", "text", "tem", r"no column 'tem' \(did you mean team\?\)\. Give group_by="),
         ("in.parquet", "text", "text", "group_by=text: would put the texts into the run"),
-        ("in.parquet", "text", "words", "group_by=words: is list<element: string>: give a column of strings"),
+        ("in.parquet", "text", "words", "group_by=words is list<element: string>. Give a column of strings"),
         ("scored.parquet", "text", "", "has a column 'in_domain' already"),
     ],
 )
@@ -176,7 +176,7 @@ def test_damage_is_told_and_leaves_nothing(
     with path.open("r+b") as file:
         file.seek(place)
         file.write(damage)
-    with pytest.raises(InputError, match=r"in.parquet: is damaged") as told:
+    with pytest.raises(InputError, match=r"in.parquet is damaged") as told:
         score(path, tmp_path / "out", text_model)
     assert "\n" not in str(told.value)
     assert [left.name for left in tmp_path.iterdir()] == ["in.parquet"]
@@ -188,7 +188,7 @@ def test_an_output_is_not_replaced_unasked(tmp_path: Path, table: pa.Table, text
     pq.write_table(table, source)
     score(source, output, text_model)
     pq.write_table(table.slice(0, 3), source)
-    with pytest.raises(InputError, match="out: exists already: give another output, or overwrite=true"):
+    with pytest.raises(InputError, match=r"out exists already. Give another output, or overwrite=true"):
         score(source, output, text_model)
     with staged(output, source, overwrite=True) as folder:
         score_with_arrow(open_texts(source, "text"), text_model.model, 0.95, folder)
@@ -316,7 +316,7 @@ def test_a_model_that_is_none_of_texts(tmp_path: Path) -> None:
 def test_a_level_that_the_model_has_not(text_model: ScoringModel) -> None:
     """A confidence without a bound is refused with those that there are."""
     with (
-        pytest.raises(InputError, match=r"no bound of confidence 0.5: the model has 0.8, 0.9, 0.95$"),
+        pytest.raises(InputError, match=r"no bound of confidence 0.5. Its levels: 0.8, 0.9, 0.95\.$"),
         downloaded(str(text_model.path), 0.5),
     ):
         pytest.fail("there is no such bound")

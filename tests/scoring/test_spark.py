@@ -145,7 +145,7 @@ def test_types_that_spark_has_not(kind: pa.DataType, *, kept: bool, tmp_path: Pa
 def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where there is no Java, that is said, and how to mend it; JAVA_HOME goes before PATH."""
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    assert spark.missing() == "no Java was found: install Java 17 or later, or set JAVA_HOME"
+    assert spark.missing() == "no Java was found. Install Java 17 or later, or set JAVA_HOME."
     with pytest.raises(MissingExtraError, match="engine=spark: no Java was found"), spark.session("", "1g"):
         pytest.fail("there is no Java")
     monkeypatch.delenv("JAVA_HOME")

@@ -121,9 +121,9 @@ def test_what_differs_is_said(
     assert printed.err.splitlines() == [
         "chars/4 is left out: not all records have the feature 'runes'",
         "chars/3.5 is left out: not all records have the feature 'runes'",
-        "the records are counts of made-up, the model is of another",
-        "the records count text, the model estimates one-user-message",
-        "the model was fitted on this file: its error on other records is larger",
+        "The records are counts of made-up, but the model is of another.",
+        "The records count text, but the model estimates one-user-message.",
+        "The model was fitted on this file. Its error on other records is larger.",
     ]
     assert "20 of 20 records are unlike those that the model was fitted on" in printed.out
     assert found.data.metrics["evaluate/out_of_domain"] == 20
@@ -152,8 +152,8 @@ def test_drift_is_an_exit_code(
         assert ended.value.code == 7
         error = capsys.readouterr().err
         assert error == (
-            f"error: {found} %, over {limit}: token-approx-made-up/1 no longer holds for {records}:"
-            " see its run, label fresh samples and train on them\n"
+            f"error: {found} %, over {limit}: token-approx-made-up/1 no longer holds for {records}."
+            " Look at its run, label fresh samples, and train on them.\n"
         )
         assert last_run().info.status == "FAILED"
         assert last_run().data.metrics["evaluate/mape"] == pytest.approx(20, abs=0.1)
@@ -162,20 +162,29 @@ def test_drift_is_an_exit_code(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([f"records={RECORDS}"], "evaluate needs a model: give model=models:/<name>@champion"),
-        ([f"model={COEFS}"], "evaluate needs records: give records=<path>"),
-        ([f"model={COEFS}", "records=none.jsonl"], "none.jsonl: cannot read records"),
+        ([f"records={RECORDS}"], "evaluate needs a model. Give model=models:/<name>@champion"),
+        ([f"model={COEFS}"], "evaluate needs records. Give records=<path>"),
+        ([f"model={COEFS}", "records=none.jsonl"], "none.jsonl: the records cannot be read"),
         ([f"model={COEFS}", f"records={RECORDS}"], "not all its records have the feature 'ngram_claude_2'"),
-        ([f"model={COEFS}", f"records={RECORDS}", "langs=[de]"], "no record has lang 'de': valid are en, fr"),
+        (
+            [f"model={COEFS}", f"records={RECORDS}", "langs=[de]"],
+            "no record has the lang 'de'. Valid values: en, fr",
+        ),
         (["model=none.json", f"records={RECORDS}"], "none.json cannot be read"),
         (
             ["model=models:/none@champion", f"records={RECORDS}"],
-            "models:/none@champion: cannot be downloaded",
+            "models:/none@champion cannot be downloaded",
         ),
-        (["model=models:/none", f"records={RECORDS}"], "models:/none: cannot be downloaded"),
+        (["model=models:/none", f"records={RECORDS}"], "models:/none cannot be downloaded"),
         ([f"model={RECORDS}", f"records={RECORDS}"], "is not a valid model_coefs.json"),
-        ([f"model={COEFS}", f"records={RECORDS}", "max_mape=low"], "max_mape=low: give a number of percent"),
-        ([f"model={COEFS}", f"records={RECORDS}", "max_mape=-1"], "max_mape=-1: give a number of percent"),
+        (
+            [f"model={COEFS}", f"records={RECORDS}", "max_mape=low"],
+            "max_mape=low is not valid. Give a number of percent",
+        ),
+        (
+            [f"model={COEFS}", f"records={RECORDS}", "max_mape=-1"],
+            "max_mape=-1 is not valid. Give a number of percent",
+        ),
         ([f"model={COEFS}", f"records={RECORDS}", "max_map=1"], "unknown max_map (did you mean max_mape?)"),
     ],
 )

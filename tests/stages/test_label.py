@@ -134,7 +134,7 @@ def test_what_is_missing_is_exit_code_6(folder: Path, provider: Provider) -> Non
     process = stage(folder, provider, "labelling.attempts=2")
     printed, errors = process.communicate()
     assert process.returncode == 6
-    assert errors.splitlines()[-1].startswith("error: 1 of 6 samples are missing: run the same command again")
+    assert errors.splitlines()[-1].startswith("error: 1 of 6 samples are missing. Run the same command again")
     assert "missing   1 (1 HTTP 529)" in printed
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     (run,) = client.search_runs([client.get_experiment_by_name("token-approx").experiment_id])  # type: ignore[union-attr]
@@ -153,7 +153,7 @@ def test_an_invalid_key_is_one_line(folder: Path, provider: Provider) -> None:
     process = stage(folder, provider)
     printed, errors = process.communicate()
     assert (process.returncode, printed) == (1, "")
-    assert errors == ("error: anthropic refuses the key in ANTHROPIC_API_KEY (HTTP 401): set a valid one\n")
+    assert errors == ("error: anthropic refuses the key in ANTHROPIC_API_KEY (HTTP 401). Set a valid one.\n")
     assert provider.asked == {MINIMAL_MESSAGE: 1}
 
 
@@ -181,18 +181,18 @@ def test_stopped_in_between(folder: Path, provider: Provider, kind: signal.Signa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["samples=none.jsonl"], "none.jsonl: cannot read samples"),
-        (["counter=antropic"], "unknown counter=antropic (did you mean anthropic?): valid are anthropic,"),
+        (["samples=none.jsonl"], "none.jsonl: the samples cannot be read"),
+        (["counter=antropic"], "unknown counter=antropic (did you mean anthropic?). Valid names: anthropic,"),
         (["labelling.concurency=3"], "unknown labelling.concurency (did you mean concurrency?)"),
-        (["labelling.concurrency=0"], "labelling.concurrency=0: give a whole number of at least 1"),
-        (["labelling.first_wait=x"], "labelling.first_wait=x: give a number of at least 0"),
-        (["framing=none", "model=o200k_base"], "framing=none: valid are keep, subtract"),
-        ([], "counter=bpe_openai needs the reference model's name: give model=<name>"),
+        (["labelling.concurrency=0"], "labelling.concurrency=0 is not a whole number of at least 1"),
+        (["labelling.first_wait=x"], "labelling.first_wait=x is not a number of at least 0"),
+        (["framing=none", "model=o200k_base"], "framing=none is unknown. Valid values: keep, subtract"),
+        ([], "counter=bpe_openai needs the name of the reference model. Give model=<name>"),
         (
             ["counter=openai", "model=m"],
-            "counter=openai needs a key: set the environment variable OPENAI_API",
+            "counter=openai needs a key. Set the environment variable OPENAI_API",
         ),
-        (["counter=usage_log", "model=m"], "give counter.path="),
+        (["counter=usage_log", "model=m"], "Give counter.path="),
     ],
 )
 def test_bad_input_is_one_line(

@@ -57,12 +57,12 @@ def test_a_folder_into_mixed_lengths(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give source=<path, URL or Project Gutenberg number>"),
-        (["source=nowhere"], "source=nowhere: is no file"),
+        ([], "Give source=<path, URL or Project Gutenberg number>"),
+        (["source=nowhere"], "source=nowhere is not a file"),
         (["source=.", "split_rule=gutenbreg"], "unknown split_rule=gutenbreg (did you mean gutenberg?)"),
-        (["source=.", "split_rule.most=1"], "least=20, most=1"),
-        (["source=.", "limit=-1"], "limit=-1: give a whole number of at least 0"),
-        (["source=text.txt", "out=/dev/null/s.jsonl"], "/dev/null/s.jsonl: cannot be written"),
+        (["source=.", "split_rule.most=1"], "least=20 and most=1"),
+        (["source=.", "limit=-1"], "limit=-1 is not a whole number of at least 0"),
+        (["source=text.txt", "out=/dev/null/s.jsonl"], "/dev/null/s.jsonl cannot be written"),
         (["source=empty"], "gives no samples (1 hidden)"),
     ],
 )

@@ -74,7 +74,7 @@ def test_a_table_with_its_errors_and_run(
     assert runs[0].data.metrics["test/documents/mape"] == pytest.approx(summary["mape"].item(), rel=1e-6)
     assert runs[0].data.params["fit.iterations"] == "30"
     logged = {file.path for file in client.list_artifacts(runs[0].info.run_id)}
-    assert logged == {"config.yaml", "figures", "tables", "two.json"}
+    assert logged == {"config.yaml", "figures", "ngram_counts.npz", "tables", "two.json"}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_table_with_its_errors_and_run(
         (["name=x"], "give documents=[<path>,…]"),
         (
             ["name=x", "documents={documents}"],
-            "has no column 'tokens': it has text, n, group",
+            "has no column 'tokens'. It has text, n, group",
         ),
         (
             ["name=cl100k_base", "documents={documents}", "tokens=n", "tokenizer=openai"],
@@ -92,7 +92,7 @@ def test_a_table_with_its_errors_and_run(
         ),
         (
             ["name=x", "documents={documents}", "tokens=n", "tokenizer=claude_2", "tokenizer.path=none.json"],
-            "none.json: cannot be read",
+            "none.json cannot be read",
         ),
     ],
 )

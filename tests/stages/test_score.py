@@ -123,7 +123,7 @@ def test_mlflow_run_and_an_output_that_exists(
     written = (tmp_path / "my out/part-00000.parquet").stat().st_mtime_ns
     code, errors = run()
     assert code == 1
-    assert f"error: {tmp_path}/my out: exists already: give another output, or overwrite=true" in errors
+    assert f"error: {tmp_path}/my out exists already. Give another output, or overwrite=true" in errors
     assert (tmp_path / "my out/part-00000.parquet").stat().st_mtime_ns == written
     code, errors = run("-P", "overrides=overwrite=true")
     assert code == 0, errors
@@ -186,18 +186,18 @@ def test_an_engine_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["input=in.parquet", "output=out"], "score needs a model: give model=models:/<name>@champion"),
-        (["model=m", "output=out"], "score needs texts: give input=<Parquet file, or folder of them>"),
-        (["model=m", "input=in.parquet"], "score needs an output: give output=<the folder to make>"),
-        (["input=none"], "none: is no file or folder"),
-        (["column=txt"], "has no column 'txt': give column=<one of body, team>"),
-        (["output=in.parquet"], "in.parquet: overlaps with the input in.parquet"),
-        (["engine=flink"], "engine=flink: valid are auto, arrow, spark, spark-files"),
-        (["confidence=95"], "confidence=95: give a level between 0 and 1, such as 0.95"),
-        (["price_per_million=cheap"], "price_per_million=cheap: give a number of at least 0"),
-        (["overwrite=maybe"], "overwrite=maybe: give true or false"),
-        (["model=models:/none@champion"], "models:/none@champion: cannot be loaded"),
-        (["model=in.parquet"], "in.parquet: cannot be loaded"),
+        (["input=in.parquet", "output=out"], "score needs a model. Give model=models:/<name>@champion"),
+        (["model=m", "output=out"], "score needs texts. Give input=<Parquet file, or folder of them>"),
+        (["model=m", "input=in.parquet"], "score needs an output. Give output=<the folder to make>"),
+        (["input=none"], "none is not a file or folder"),
+        (["column=txt"], "has no column 'txt'. Give column=<one of body, team>"),
+        (["output=in.parquet"], "in.parquet overlaps with the input in.parquet"),
+        (["engine=flink"], "engine=flink is unknown. Valid values: auto, arrow, spark, spark-files"),
+        (["confidence=95"], "confidence=95 is not a level between 0 and 1. Give one, such as 0.95"),
+        (["price_per_million=cheap"], "price_per_million=cheap is not valid. Give a number of at least 0"),
+        (["overwrite=maybe"], "overwrite=maybe is not true or false"),
+        (["model=models:/none@champion"], "models:/none@champion cannot be loaded"),
+        (["model=in.parquet"], "in.parquet cannot be loaded"),
         (["colum=body"], "unknown colum (did you mean column?)"),
     ],
 )

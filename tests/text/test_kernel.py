@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -93,6 +95,45 @@ def test_threads_measure_at_once() -> None:
         assert list(pool.map(all_of, range(16))) == [all_of(place) for place in range(16)]
 
 
+def runs_meanwhile(call: Callable[[], object]) -> bool:
+    """Return whether this thread runs before a call has ended that another thread makes."""
+    started, ended = threading.Event(), threading.Event()
+
+    def run() -> None:
+        started.set()
+        call()
+        ended.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    started.wait()
+    meanwhile = not ended.is_set()
+    thread.join()
+    return meanwhile
+
+
+def test_other_threads_run_while_a_large_text_is_read() -> None:
+    """While the kernel reads large texts the GIL is free; while Python computes it is not."""
+    native_kernel()
+    meter = Meter(TABLES["all orders"])
+    text = mixed_bytes(1_000_000) * 20
+    interval = sys.getswitchinterval()
+    # Nobody is asked to give the GIL up: another thread runs only where a call does so by itself.
+    sys.setswitchinterval(1000)
+    try:
+        for call in (
+            lambda: meter.table.score(text),
+            lambda: meter.measure(text),
+            lambda: meter.measure_many([text[:20_000]] * 1000),
+            lambda: meter.table.cumulative(text),
+        ):
+            # On a busy machine this thread may wake up too late.
+            assert any(runs_meanwhile(call) for _ in range(10))
+        assert not runs_meanwhile(lambda: sum(range(3_000_000)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -154,7 +195,7 @@ def test_without_the_native_kernel_numpy_serves(numpy_alone: Path) -> None:
     code = """
 from token_approx import Estimator
 from token_approx.text import kernel
-print(kernel.name(), Estimator.default("o200k_base").estimate("How many tokens will this be?" * 9))
+print(kernel.name(), Estimator.for_model("o200k_base").estimate("How many tokens will this be?" * 9))
 """
     installed = run_python(code, SOURCE.parent, **{kernel.VARIABLE: "numpy"})
     assert installed.startswith("numpy ")
@@ -165,7 +206,7 @@ print(kernel.name(), Estimator.default("o200k_base").estimate("How many tokens w
 def test_a_kernel_is_named() -> None:
     """The kernel `numpy` can be asked for, and an unknown one is refused with the names that there are."""
     assert kernel.chosen("numpy") is None
-    with pytest.raises(InputError, match="TOKEN_APPROX_KERNEL=rust: is not a kernel: give native or numpy"):
+    with pytest.raises(InputError, match=r"TOKEN_APPROX_KERNEL=rust is not a kernel. Give native or numpy."):
         kernel.chosen("rust")
 
 

@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from token_approx.benchmarks.jobs import DESCRIBED, SHIPPED, adverse_speed, job_speed, shown, speed_table
+from token_approx.benchmarks.jobs import (
+    DESCRIBED,
+    SHIPPED,
+    adverse_speed,
+    job_speed,
+    shown,
+    speed_table,
+    thread_speed,
+)
 from token_approx.benchmarks.throughput import error_throughput_figure, load_seconds, mixed_text, speed
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
@@ -30,7 +38,7 @@ CHAMPION = "champion"
 PEER = "from token_approx.reporting import peers; peers.{name}()('a')"
 LOADS = {
     "n-gram table": f"from token_approx.text.ngrams import NgramTable as T; T.load('{TARGET}').score('a')",
-    SHIPPED: f"from token_approx import Estimator; Estimator.default('{TARGET}').estimate('a')",
+    SHIPPED: f"from token_approx import Estimator; Estimator.for_model('{TARGET}').estimate('a')",
     CHAMPION: "from token_approx import Estimator; Estimator.load({coefs!r}).estimate('a')",
     "tiktoken": PEER.format(name="tiktoken"),
     "rs-bpe": PEER.format(name="rs_bpe"),
@@ -43,9 +51,9 @@ def benchmark(config: DictConfig) -> None:
     # One core each, as an agent's process would use.
     os.environ.setdefault("RAYON_NUM_THREADS", "1")
     if config.rounds < 1:
-        raise InputError(f"rounds={config.rounds}: give at least 1")
+        raise InputError(f"rounds={config.rounds} is too small. Give at least 1.")
     coefs = str(config.coefs)
-    shipped = Estimator.default(TARGET)
+    shipped = Estimator.for_model(TARGET)
     ours = {CHAMPION: Estimator.load(coefs).estimate, SHIPPED: shipped.estimate}
     ours[DESCRIBED] = lambda text: shipped.describe(text).input_tokens
     counts, absent = available(PEERS)
@@ -65,7 +73,13 @@ def benchmark(config: DictConfig) -> None:
     out = Path(config.out)
     write_whole(out / "benchmark.csv", table_csv(table.reset_index()))
     text_bytes = text.encode()
-    adverse = adverse_speed(shipped.tables[f"ngram_{TARGET}"].score, text_bytes, config.seed, config.rounds)
+    score = shipped.tables[f"ngram_{TARGET}"].score
+    adverse = pd.concat(
+        [
+            adverse_speed(score, text_bytes, config.seed, config.rounds),
+            thread_speed(score, text_bytes, config.rounds),
+        ]
+    )
     summary = speed_table(table, loads, adverse, job_speed(shipped, text))
     write_whole(out / "speed.csv", table_csv(summary))
     write_whole(out / "error_against_throughput.png", png(error_throughput_figure(table)))

@@ -40,7 +40,7 @@ def benchmark_score(config: DictConfig) -> None:
     """Measure what the configuration names, write a table and print it."""
     check_numbers(config, LEAST)
     if not config.model:
-        raise InputError("benchmark_score needs a model: give model=models:/<name>@champion")
+        raise InputError("benchmark_score needs a model. Give model=models:/<name>@champion.")
     folders = [Path(folder) for folder in config.text] or [Path(sysconfig.get_path(name)) for name in PATHS]
     text = mixed_text(folders, config.texts * config.size, config.seed)
     with downloaded(config.model, CONFIDENCE) as model, tempfile.TemporaryDirectory() as folder:

@@ -46,7 +46,7 @@ def measure_published(records: str, books: str) -> str:
         for record, features in zip(mine, features_of(samples), strict=True):
             measured[record.id] = _measured(record, features, book)
     if not measured:
-        raise InputError(f"{books}: holds no book of {path}: name the folder with <source>.txt in it")
+        raise InputError(f"{books} holds no book of {path}. Name the folder that has <source>.txt in it.")
     write_records(path, [measured.get(record.id, record) for record in known])
     noted = sum(record.note is not None for record in measured.values())
     return f"{path}: {len(measured)} of {len(known)} records measured, {noted} of them from a rebuilt sample"
@@ -56,8 +56,8 @@ def _measured(record: Record, features: dict[str, float], book: Path) -> Record:
     apart = {name: abs(features[name] - record.features[name]) for name in BASIC}
     if max(apart.values()) > MOST_BYTES_APART:
         raise InputError(
-            f"{book}: record {record.id} and the sample rebuilt for it differ ({apart}): use the edition that"
-            " the samples were cut from"
+            f"{book}: record {record.id} and the sample rebuilt for it differ ({apart}). Use the edition that"
+            " the samples were cut from."
         )
     note = REBUILT if any(apart.values()) else None
     kept = {name: record.features[name] for name in BASIC}
@@ -77,13 +77,11 @@ def measure_corpora(
         InputError: a file cannot be read, lacks a column, or has no document of the split.
     """
     if not documents:
-        raise InputError("measure needs documents: give documents=[<path>,…]")
+        raise InputError("measure needs documents. Give documents=[<path>,…].")
     frame = pd.concat([_measure_corpus(Path(path), split, counted) for path in documents], ignore_index=True)
     for path in counts:
         frame = _with_counts(frame, Path(path))
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
-    write_whole(Path(out), sink.getvalue().to_pybytes())
+    write_parquet(frame, Path(out))
     return f"{out}: {len(frame)} rows of {len(documents)} corpora, split {split}"
 
 
@@ -97,11 +95,34 @@ def read_documents(path: Path, split: str, columns: Sequence[str]) -> pa.Table:
         table = pq.read_table(path, columns=[*columns, "split"], filters=[("split", "=", split)])
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"{path}: cannot be read ({str(error).splitlines()[0]}): give a Parquet corpus"
+            f"{path} cannot be read ({str(error).splitlines()[0]}). Give a Parquet corpus."
         ) from error
     if table.num_rows == 0:
-        raise InputError(f"{path}: has no document of split {split!r}: name another split")
+        raise InputError(f"{path} has no document of split {split!r}. Name another split.")
     return table
+
+
+def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of a Parquet file.
+
+    Raises:
+        InputError: the file cannot be read or lacks a column.
+    """
+    try:
+        frame: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: cannot be read ({reason}). Give a Parquet file with the columns {', '.join(columns)}."
+        ) from error
+    return frame
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table whole, without its index."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
+    write_whole(path, sink.getvalue().to_pybytes())
 
 
 def _with_counts(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

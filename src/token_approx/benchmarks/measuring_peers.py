@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from token_approx.benchmarks.measuring import PUBLISHED_SIZES, read_documents
+from token_approx.benchmarks.measuring import PUBLISHED_SIZES, read_documents, write_parquet
 from token_approx.errors import InputError
-from token_approx.files import write_whole
 from token_approx.labelling.counters.bpe_openai import BpeOpenAICounter
 from token_approx.preparing.splitting import clean, gutenberg
 
@@ -47,16 +44,14 @@ def measure_peers(
     for source in sources:
         book = Path(books, f"{source}.txt")
         if not book.is_file():
-            raise InputError(f"{book}: is not there: name the folder with <source>.txt in it")
+            raise InputError(f"{book} is not there. Name the folder that has <source>.txt in it.")
         samples = gutenberg(clean(book.read_text(encoding="utf-8")), *PUBLISHED_SIZES)
         counts = {name: BpeOpenAICounter(name).count(samples) for name in STAND_INS}
         numbers = [str(number) for number in range(1, len(samples) + 1)]
         columns = {"dataset": source, "id": numbers, "tokenx": run_tokenx(samples, Path(tokenx))}
         frames.append(pd.DataFrame(columns | counts))
     frame = pd.concat(frames, ignore_index=True)
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
-    write_whole(Path(out), sink.getvalue().to_pybytes())
+    write_parquet(frame, Path(out))
     return f"{out}: {len(frame)} rows"
 
 
@@ -68,7 +63,7 @@ def run_tokenx(texts: Sequence[str], package: Path) -> list[int]:
     """
     entry = (package / "dist" / "index.mjs").resolve()
     if not entry.is_file():
-        raise InputError(f"tokenx={package}: is not the package: npm install tokenx, and give its folder")
+        raise InputError(f"tokenx={package} is not the package. Run npm install tokenx, and give its folder.")
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     try:
         done = subprocess.run(  # noqa: S603 - our own script
@@ -76,7 +71,7 @@ def run_tokenx(texts: Sequence[str], package: Path) -> list[int]:
             input=lines, capture_output=True, text=True, check=False,
         )  # fmt: skip
     except FileNotFoundError as error:
-        raise InputError("tokenx needs node: install it") from error
+        raise InputError("tokenx needs node. Install it.") from error
     if done.returncode:
-        raise InputError(f"tokenx={package}: fails ({done.stderr.strip().splitlines()[-1]})")
+        raise InputError(f"tokenx={package} fails ({done.stderr.strip().splitlines()[-1]}).")
     return [int(line) for line in done.stdout.splitlines()]

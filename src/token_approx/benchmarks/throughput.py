@@ -37,7 +37,7 @@ def mixed_text(folders: Sequence[Path], size: int, seed: int) -> str:
         if have >= size:
             return "".join(parts)
     names = ", ".join(map(str, folders))
-    raise InputError(f"{names}: hold {have} bytes of text, fewer than {size}: name more folders")
+    raise InputError(f"{names} hold {have} bytes of text, which is fewer than {size}. Name more folders.")
 
 
 def speed(counts: Mapping[str, Count], text: str, rounds: int) -> pd.DataFrame:

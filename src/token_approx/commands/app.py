@@ -47,7 +47,10 @@ def options(
     __: Annotated[
         bool,
         typer.Option(
-            "--traceback", callback=_show_traceback, is_eager=True, help="Show where an error was raised."
+            "--traceback",
+            callback=_show_traceback,
+            is_eager=True,
+            help="Show where in the program an error was raised.",
         ),
     ] = False,
 ) -> None:

@@ -9,7 +9,7 @@ from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
 from token_approx.commands.texts import TextReader, notice, whole
 from token_approx.estimator.estimator import Estimator
-from token_approx.estimator.shipped import default_names
+from token_approx.estimator.shipped import shipped_families
 from token_approx.reporting.peers import PEERS, TARGET, available
 
 EXAMPLES = """\b
@@ -17,7 +17,7 @@ Examples:
   token-approx compare README.md
   token-approx compare a.py b.json --coefs calibrated --json
 
-Exact tokenizers are those installed: pip install 'token-approx[benchmark]'
+The exact tokenizers are those that are installed: pip install 'token-approx[benchmark]'
 """
 RULE = "chars/4"
 EXACT = ("tiktoken", "rs-bpe", "bpe-openai")
@@ -30,11 +30,11 @@ def compare(
     model: Model = None,
     coefs: Coefs = None,
 ) -> int:
-    """Count texts in every way there is.
+    """Count texts by every shipped model and by exact tokenizers.
 
-    These are chars/4, all shipped models, and exact tokenizers. Prints a column per text, and one of the
-    total if there are several; on the right is how far the total is off the exact one of o200k_base, for
-    what estimates that. --model or --coefs adds a row of its own.
+    Prints a row for each way to count: characters / 4, every shipped model, and every exact tokenizer that is
+    installed. Each text has a column, and so has the total of several texts. The last column shows how far
+    the total is from the exact count of o200k_base. --model or --coefs adds a row.
     """
     counters = _counters()
     if model is not None or coefs is not None:
@@ -61,7 +61,7 @@ def _counters() -> dict[str, Count]:
     def of_string(name: str) -> Count:
         return lambda text: loaded[name](text.decode("utf-8", "replace"))
 
-    estimates: dict[str, Count] = {name: Estimator.default(name).estimate for name in default_names()}
+    estimates: dict[str, Count] = {name: Estimator.for_model(name).estimate for name in shipped_families()}
     exact = {_exact(name): of_string(name) for name in EXACT if name in loaded}
     return {RULE: of_string(RULE)} | estimates | exact
 

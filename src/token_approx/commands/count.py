@@ -1,5 +1,6 @@
 """`token-approx count`: how many tokens texts have, and whether they fit a limit together."""
 
+import math
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,16 +13,16 @@ from token_approx.commands import report, request_count
 from token_approx.commands.options import Coefs, Confidence, Files, Json, Model, estimator
 from token_approx.commands.texts import TextReader, notice, pieces, whole
 from token_approx.estimator.bounds import at_level
-from token_approx.estimator.domain import out_of_domain
 from token_approx.estimator.estimator import Estimator
 from token_approx.estimator.request import family_of, request_total, shipped_request_model
+from token_approx.estimator.total import TextEstimate
 from token_approx.text.streaming import TextStream
 
 EXAMPLES = """\b
 Examples:
   token-approx count prompt.md             one number
-  git diff | token-approx count            of standard input
-  token-approx count src docs --json       folders, without what .gitignore leaves out
+  git diff | token-approx count            of the standard input
+  token-approx count src docs --json       folders, without the files that git ignores
   token-approx count . --limit 200000 && echo fits
   token-approx count --request body.json --model claude-opus-5
 
@@ -29,7 +30,8 @@ Examples:
 Exit codes with --limit (token-approx --help has all):
   0    the total is within the limit
   2    the total exceeds the limit
-  3    unsure: the limit is between the bounds of the total
+  3    unsure: the limit is between the bounds of the total, or a text is unlike
+       those that the model was fitted on, so that no measured bound holds
   1    something could not be read (and the limit is not exceeded without it)
 """
 EXIT_CODES = {"fits": exit_codes.DONE, "exceeds": exit_codes.EXCEEDS, "ask": exit_codes.UNSURE}
@@ -38,7 +40,8 @@ EXIT_CODES = {"fits": exit_codes.DONE, "exceeds": exit_codes.EXCEEDS, "ask": exi
 def count(
     names: Files = None,
     limit: Annotated[
-        int | None, typer.Option(min=0, metavar="TOKENS", help="Tell by the exit code if the total fits.")
+        int | None,
+        typer.Option(min=0, metavar="TOKENS", help="Show by the exit code whether the total fits."),
     ] = None,
     as_json: Json = False,
     confidence: Confidence = 0.95,
@@ -53,8 +56,8 @@ def count(
 ) -> int:
     """Estimate the tokens of files, folders, standard input, or of a whole request.
 
-    Prints a number for each file, in their order; on a terminal a table with the total, the largest first.
-    In folders, links, binary files and what .gitignore files leave out are passed over.
+    Prints a number for each file, in the order of the files. On a terminal it prints a table with the total,
+    the largest file first. Links, binary files and files that git ignores are left out of folders.
     """
     if request is not None:
         return _count_request(request, names, model, coefs, confidence, limit, as_json=as_json)
@@ -62,9 +65,11 @@ def count(
     in_full = as_json or sys.stdout.isatty()
     level = confidence if limit is not None or (in_full and chosen.upper) else None
     if level is not None:
-        at_level(chosen.upper, level)  # told before anything is read
+        at_level(chosen.upper, level)  # refused before anything is read
     reading, counts = TextReader(), []
-    for _, found in reading.each(names or [], partial(_count, chosen, level=level, with_domain=in_full)):
+    for _, found in reading.each(
+        names or [], partial(_count, chosen, level=level, with_domain=in_full or limit is not None)
+    ):
         counts.append(found)
         if not in_full:
             typer.echo(found.tokens)
@@ -76,7 +81,7 @@ def count(
         return exit_codes.BAD_INPUT if reading.failed else exit_codes.DONE
     total = report.total(counts)
     decision = total.decide(limit)
-    notice(f"{decision}: {total.lower_bound:,} to {total.upper_bound:,} tokens, the limit is {limit:,}")
+    notice(report.sentence(counts, limit))
     # What could not be read could only add to what exceeds already.
     return exit_codes.BAD_INPUT if reading.failed and decision != "exceeds" else EXIT_CODES[decision]
 
@@ -120,11 +125,14 @@ def _count(model: Estimator, name: str, *, level: float | None, with_domain: boo
     for piece in pieces(name):
         stream.add(piece)
     features = stream.features()
-    total = model.total([model.linear_sum(features)])
+    found = model.of_features(features) if with_domain else TextEstimate(model.linear_sum(features))
+    total = model.total([found])
+    upper = math.inf if level is None else total.upper_bound(level)
     return report.FileCount(
         path=name,
         tokens=total.tokens,
-        upper_bound=None if level is None else total.upper_bound(level),
+        upper_bound=None if upper == math.inf else int(upper),
         lower_bound=None if level is None else total.lower_bound(level),
-        in_domain=not (with_domain and out_of_domain(model.domain, features)),
+        in_domain=not found.outside,
+        out_of_domain=found.outside,
     )

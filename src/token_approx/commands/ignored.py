@@ -1,4 +1,8 @@
-"""What .gitignore files leave out of a folder, decided entry by entry on the way down, as git does."""
+"""What .gitignore files leave out of a folder, decided entry by entry on the way down, as git does.
+
+Not by `git ls-files`: it speaks of repositories alone, and of those whose owner it trusts; a folder would
+then hold other files where git is missing, too old or wary. Patterns are pathspec's.
+"""
 
 import os
 import warnings
@@ -115,7 +119,7 @@ def _of_folders(line: str) -> bool:
 def _patterns(lines: list[str]) -> list[RegexPattern]:
     patterns = []
     for line in lines:
-        # git passes over what is no pattern, too, and some of its classes are none in Python.
+        # git passes over what is not a pattern, too, and some of its classes are unknown to Python.
         with suppress(GitIgnorePatternError), warnings.catch_warnings(action="ignore"):
             patterns.append(GitIgnoreSpecPattern(line))
     return [pattern for pattern in patterns if pattern.include is not None]

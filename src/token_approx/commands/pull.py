@@ -15,13 +15,15 @@ Examples:
 
 
 def pull(
-    uri: Annotated[str, typer.Argument(metavar="URI", help="models:/NAME@champion, models:/NAME/VERSION.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to write the files.")] = Path(),
+    uri: Annotated[
+        str, typer.Argument(metavar="URI", help="The model: models:/NAME@champion or models:/NAME/VERSION.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write the files into.")] = Path(),
 ) -> int:
     """Write a registered model's files into a folder.
 
-    They are model_coefs.json and the tables it names; prints where they are. Nothing there is replaced before
-    all is downloaded and checked. The registry is the one that MLFLOW_TRACKING_URI names.
+    The files are model_coefs.json and the tables that it names. The command prints their paths. No file is
+    replaced before all are downloaded and checked. MLFLOW_TRACKING_URI names the registry.
     """
     from token_approx.lifecycle.pull import pull as pull_files  # noqa: PLC0415 - MLflow takes seconds
 

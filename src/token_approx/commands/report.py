@@ -9,13 +9,17 @@ from token_approx.estimator.total import Decision
 
 @dataclass(frozen=True)
 class FileCount:
-    """The tokens of one text, or of several together; the bounds are None where there are none."""
+    """The tokens of one text, or of several together; the bounds are None where there are none.
+
+    `out_of_domain` says why a text is unlike those that the model was fitted on, "" if it is not.
+    """
 
     path: str
     tokens: int
     upper_bound: int | None
     lower_bound: int | None
     in_domain: bool
+    out_of_domain: str = ""
 
     def decide(self, limit: int) -> Decision:
         """Return whether it fits a limit of tokens; without bounds nobody knows."""
@@ -32,7 +36,22 @@ def total(counts: Sequence[FileCount]) -> FileCount:
         upper_bound=_sum([found.upper_bound for found in counts]),
         lower_bound=_sum([found.lower_bound for found in counts]),
         in_domain=all(found.in_domain for found in counts),
+        out_of_domain=next(
+            (f"{found.path}: {found.out_of_domain}" for found in counts if not found.in_domain), ""
+        ),
     )
+
+
+def sentence(counts: Sequence[FileCount], limit: int) -> str:
+    """Return the decision about a limit, and what it rests on, on one line."""
+    together = total(counts)
+    decision = together.decide(limit)
+    if together.upper_bound is None:
+        bounds = f"at least {together.lower_bound or 0:,} tokens"
+    else:
+        bounds = f"{together.lower_bound or 0:,} to {together.upper_bound:,} tokens"
+    reason = "" if together.in_domain else f" (unlike what the model was fitted on: {together.out_of_domain})"
+    return f"{decision}: {bounds}, the limit is {limit:,}{reason}"
 
 
 def as_json(model: str, confidence: float, counts: Sequence[FileCount], limit: int | None) -> str:
@@ -56,7 +75,9 @@ def table(confidence: float, counts: Sequence[FileCount]) -> str:
         upper = "" if row.upper_bound is None else f"{row.upper_bound:,}"
         lines.append(f"{row.tokens:>12,}  {upper:>16} {' ' if row.in_domain else '*'} {row.path}")
     if not total(counts).in_domain:
-        lines.append("* unlike the texts that the model was fitted on")
+        lines.append(
+            f"* This is unlike the texts that the model was fitted on: {total(counts).out_of_domain}"
+        )
     return "\n".join(lines)
 
 

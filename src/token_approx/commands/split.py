@@ -1,6 +1,7 @@
 """`token-approx split`: pieces of a text, each of which fits a limit."""
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Confidence, File, Model, estimator
 from token_approx.commands.texts import STANDARD_INPUT, notice, whole
 from token_approx.errors import InputError
+from token_approx.estimator import cutting
 from token_approx.estimator.estimator import Estimator
 from token_approx.files import write_whole
 
@@ -24,29 +26,41 @@ Examples:
 
 
 def split(
-    size: Annotated[int, typer.Option(min=1, metavar="TOKENS", help="What a piece's upper bound may be.")],
+    size: Annotated[
+        int, typer.Option(min=1, metavar="TOKENS", help="The largest upper bound that a piece may have.")
+    ],
     file: File = STANDARD_INPUT,
     overlap: Annotated[
-        int, typer.Option(min=0, metavar="TOKENS", help="How much of the last piece to repeat, about.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="TOKENS",
+            help="About how much of a piece the next one repeats, at most half of --size.",
+        ),
     ] = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write the pieces to files, and print their names.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write the pieces to files in this folder, and print their names."
+        ),
     ] = None,
-    null: Annotated[bool, typer.Option("--null", "-0", help="Print the pieces, a NUL after each.")] = False,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Print the pieces themselves, with a NUL after each.")
+    ] = False,
     confidence: Confidence = 0.95,
     model: Model = None,
     coefs: Coefs = None,
 ) -> int:
     """Cut a text into pieces that fit a limit each.
 
-    A piece ends with a line, or else before a space, if there is one in its last twentieth; never inside of
-    a character. Prints JSON Lines with `text`, `tokens` and `upper_bound`; bytes that are no UTF-8 appear as
-    lone surrogates, as Python's surrogateescape has them.
+    A piece ends at the end of a line or else before a space, where one is in its last twentieth. It never
+    ends inside a character. Prints JSON Lines with `text`, `tokens` and `upper_bound`. Bytes that are not
+    UTF-8 are written as lone surrogates (Python's surrogateescape).
     """
     if null and out is not None:
-        raise typer.BadParameter("give --null or --out, not both")
+        raise typer.BadParameter("--null and --out cannot be given together.")
     chosen = estimator(model, coefs)
-    pieces = chosen.split(whole(file), size, overlap, confidence)
+    pieces = cutting.split(chosen, whole(file), size, overlap, confidence)
     if out is not None:
         for path, piece in zip(_paths(out, file, len(pieces)), pieces, strict=True):
             write_whole(path, piece)
@@ -56,15 +70,18 @@ def split(
     else:
         for piece in pieces:
             typer.echo(_line(chosen, piece, confidence))
-    notice(f"pieces: {len(pieces):,}")
+    notice(f"The text was cut into {len(pieces):,} pieces.")
+    if unsure := cutting.unsure(chosen, pieces, size, confidence):
+        notice(unsure)
     return exit_codes.DONE
 
 
 def _line(model: Estimator, piece: bytes, confidence: float) -> str:
+    upper = model.upper_bound(piece, confidence)
     return json.dumps(
         {
             "tokens": model.estimate(piece),
-            "upper_bound": model.upper_bound(piece, confidence),
+            "upper_bound": None if upper == math.inf else upper,
             "text": piece.decode("utf-8", "surrogateescape"),
         }
     )
@@ -76,5 +93,5 @@ def _paths(folder: Path, file: str, count: int) -> Iterator[Path]:
     paths = [folder / f"{name.stem}.{number:0{digits}}{name.suffix}" for number in range(1, count + 1)]
     for path in paths:
         if path.exists():
-            raise InputError(f"{path}: is there already: give another --out, or remove it")
+            raise InputError(f"{path} exists already. Give another --out, or remove it.")
     return iter(paths)

@@ -1,5 +1,6 @@
 """Texts named on the command line: files, folders and standard input, in pieces or as a whole."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ Read = TypeVar("Read")
 
 
 class BinaryFileError(InputError):
-    """A file is no text."""
+    """A file is not a text."""
 
 
 def notice(message: str) -> None:
@@ -66,7 +67,7 @@ class TextReader:
     def each(self, names: Sequence[str], read: Callable[[str], Read]) -> Iterator[tuple[str, Read]]:
         """Yield each text's name and what `read` makes of it; without names that of standard input.
 
-        Of a folder it is the files below it that are not ignored. What cannot be read is told on standard
+        Of a folder it is the files below it that are not ignored. What cannot be read is named on standard
         error, and the rest goes on.
         """
         for name, is_named in self._files(names or [STANDARD_INPUT]):
@@ -81,11 +82,11 @@ class TextReader:
             else:
                 yield name, found
         if self.passed_over:
-            notice(f"passed over: {self.passed_over} binary")
+            notice(f"Binary files that were left out: {self.passed_over}")
 
     def _files(self, names: Sequence[str]) -> Iterator[tuple[str, bool]]:
         for name in names:
-            if name != STANDARD_INPUT and Path(name).is_dir():
+            if name != STANDARD_INPUT and os.path.isdir(name):  # noqa: PTH112 - Path's raises for a long name
                 from token_approx.commands.ignored import walk  # noqa: PLC0415 - pathspec, for folders alone
 
                 yield from ((path, False) for path in walk(name, self._cannot))
@@ -100,7 +101,7 @@ class TextReader:
 def _pieces(name: str, stream: BinaryIO) -> Iterator[bytes]:
     piece = stream.read(PIECE)
     if b"\0" in piece[:PROBE]:
-        raise BinaryFileError(f"{name}: is a binary file: give a text")
+        raise BinaryFileError(f"{name} is a binary file. Give a text.")
     while piece:
         yield piece
         piece = stream.read(PIECE)
@@ -108,9 +109,9 @@ def _pieces(name: str, stream: BinaryIO) -> Iterator[bytes]:
 
 def _standard_input() -> BinaryIO:
     if sys.stdin is None:
-        raise InputError("standard input is closed: give a file")
+        raise InputError("The standard input is closed. Give a file.")
     return sys.stdin.buffer
 
 
 def _unreadable(name: str, error: OSError) -> str:
-    return f"{name}: cannot be read ({error.strerror or error})"
+    return f"{name} cannot be read ({error.strerror or error})"

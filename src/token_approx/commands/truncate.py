@@ -8,6 +8,7 @@ import typer
 from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Confidence, File, Model, estimator
 from token_approx.commands.texts import STANDARD_INPUT, notice, whole
+from token_approx.estimator import cutting
 
 EXAMPLES = """\b
 Examples:
@@ -17,22 +18,27 @@ Examples:
 
 
 def truncate(
-    limit: Annotated[int, typer.Option(min=0, metavar="TOKENS", help="What the upper bound may be.")],
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="TOKENS", help="The largest upper bound that the result may have.")
+    ],
     file: File = STANDARD_INPUT,
     confidence: Confidence = 0.95,
     model: Model = None,
     coefs: Coefs = None,
 ) -> int:
-    """Print what fits a limit of a text's beginning.
+    """Print as much of a text's beginning as fits a limit.
 
-    It ends with a line, or else before a space, if there is one in the last twentieth; never inside of a
-    character. What is printed are the text's own bytes.
+    The result ends at the end of a line or else before a space, where one is in its last twentieth. It never
+    ends inside a character. Its bytes are those of the text.
     """
     chosen = estimator(model, coefs)
     text = whole(file)
-    kept = chosen.truncate(text, limit, confidence)
+    kept = cutting.truncate(chosen, text, limit, confidence)
     sys.stdout.buffer.write(kept)
+    unsure = cutting.unsure(chosen, [kept], limit, confidence)
     if len(kept) < len(text):
-        most = chosen.upper_bound(kept, confidence)
-        notice(f"kept {len(kept):,} of {len(text):,} bytes: at most {most:,} tokens")
+        most = "." if unsure else f": at most {chosen.upper_bound(kept, confidence):,} tokens."
+        notice(f"{len(kept):,} of {len(text):,} bytes were kept{most}")
+    if unsure:
+        notice(unsure)
     return exit_codes.DONE

@@ -205,6 +205,11 @@ def _entries(path: str, content: Mapping[str, Any], key: str) -> list[dict[str, 
     return entries
 
 
+def is_same_model(first: str, second: str) -> bool:
+    """Return whether two names are of one model, apart from clouds' prefixes, dates and endings."""
+    return not set(_plain_names(first)).isdisjoint(_plain_names(second))
+
+
 class _Place:
     """Names the file and entry in which something was wrong."""
 

@@ -12,6 +12,7 @@ LARGEST_WEIGHT = 1e9
 LARGEST_TOKENS = 2.0**53
 # What file systems allow of a file's name, in bytes.
 LONGEST_NAME = 255
+LONGEST_REASON = 10_000
 
 
 def check_coefs(content: object) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def check_coefs(content: object) -> dict[str, Any]:
             _refuse(field, entries, "a list")
         for place, entry in enumerate(entries):
             _check_bound(f"{field}[{place}]", entry, least)
+    _check_byte_bound(content)
     for name, limits in _object(content, "domain").items():
         _check_range(f"domain.{name}", limits)
     return content
@@ -72,6 +74,21 @@ def _check_bound(field: str, entry: Mapping[str, Any], least_factor: float) -> N
             _refuse(f"{field}.to", entry["to"], f"more than its from, {entry['from']}")
 
 
+def _check_byte_bound(content: Mapping[str, Any]) -> None:
+    if content.get("byte_bound") is None:
+        return
+    entry = _object(content, "byte_bound")
+    for field, least in (("factor", math.ulp(0.0)), ("offset", 0.0)):
+        _check_number(f"byte_bound.{field}", entry[field])
+        if entry[field] < least:
+            _refuse(
+                f"byte_bound.{field}",
+                entry[field],
+                "a positive number" if least else "a number of at least 0",
+            )
+    _check_text("byte_bound.reason", entry["reason"], LONGEST_REASON)
+
+
 def _check_range(field: str, limits: object) -> None:
     if not isinstance(limits, list) or len(limits) != 2:  # noqa: PLR2004 - the least and the most
         _refuse(field, limits, "a list of two numbers")
@@ -87,15 +104,15 @@ def _check_number(field: str, value: object, largest: float = LARGEST_TOKENS) ->
         _refuse(field, value, f"a number of a size up to {largest:g}")
 
 
-def _check_text(field: str, value: object) -> None:
+def _check_text(field: str, value: object, longest: int = LONGEST_NAME) -> None:
     if not isinstance(value, str) or not value:
         _refuse(field, value, "a text")
     try:
         length = len(value.encode())
     except UnicodeEncodeError:
         _refuse(field, value, "a text without half a surrogate pair")
-    if "\0" in value or length > LONGEST_NAME:
-        _refuse(field, value, f"a text of at most {LONGEST_NAME} bytes without NUL")
+    if "\0" in value or length > longest:
+        _refuse(field, value, f"a text of at most {longest} bytes without NUL")
 
 
 def _object(content: Mapping[str, Any], field: str) -> dict[str, Any]:

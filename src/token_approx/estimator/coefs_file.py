@@ -1,13 +1,15 @@
 """Reading model_coefs.json, ours or the original experiment's, and the n-gram tables it names."""
 
-import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..text.ngrams import NgramTable
-from .bounds import Line
+from ..text.packed_table import PACKED
+from .bounds import Bound
+from .byte_bounds import ByteBound
 from .coefs_check import check_coefs
 from .shipped import TABLES
 
@@ -34,9 +36,10 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
             "model": str(content["model"]),
             "intercept": float(content["w0"]),
             "weights": weights,
-            "upper": tuple(Line.parse(entry) for entry in content.get("upper_bound", [])),
-            "lower": tuple(Line.parse(entry) for entry in content.get("lower_bound", [])),
+            "upper": tuple(Bound.parse(entry) for entry in content.get("upper_bound", [])),
+            "lower": tuple(Bound.parse(entry) for entry in content.get("lower_bound", [])),
             "domain": {name: (float(low), float(high)) for name, (low, high) in ranges},
+            "byte_bound": ByteBound.parse(most) if (most := content.get("byte_bound")) else None,
             "counts_of": content.get(
                 "counts_of", content.get("scope")
             ),  # of version 1, and of the original experiment
@@ -49,34 +52,27 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
         ) from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is not a valid {COEFS}: {error}. Export the model again.") from error
-    found = {
-        name: tables / file if tables else _table_file(path, file, digest)
-        for name, (file, digest) in named.items()
-    }
+    folders = [path.parent, TABLES] if tables is None else [tables]
     # A model of requests names one table for the texts of each kind.
-    digests = {found[name]: digest for name, (_, digest) in named.items()}
-    loaded = {path: _table(path, digest) for path, digest in digests.items()}
-    return fields | {"tables": {name: loaded[found[name]] for name in named}}
+    loaded = {entry: _table(folders, *entry) for entry in set(named.values())}
+    return fields | {"tables": {name: loaded[entry] for name, entry in named.items()}}
 
 
-def _table_file(coefs: Path, file: str, digest: object) -> Path:
-    # Files that are not the named one are passed over: a shipped table of another release may lie beside.
-    beside = coefs.with_name(file)
-    for path in (beside, TABLES / file, *sorted(TABLES.glob("*.json*"))):
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-            return path
-    if beside.exists():
-        return beside
-    raise InputError(
-        f"{coefs}: the n-gram table {file!r} of SHA-256 {str(digest)[:12]}… is neither beside it nor among"
-        " the shipped tables. Copy the table there, or export the model again."
-    )
-
-
-def _table(path: Path, digest: object) -> NgramTable:
-    table = NgramTable.load(path)
-    if table.file_sha256 != digest:
+def _table(folders: Sequence[Path], file: str, digest: object) -> NgramTable:
+    # A file that is not the one that was named is passed over: one of another release may lie beside.
+    wrong = None
+    for folder in folders:
+        for path in (folder / file, (folder / file).with_suffix(PACKED)):
+            if path.is_file():
+                table = NgramTable.load(path)
+                if table.file_sha256 == digest:
+                    return table
+                wrong = path
+    if wrong is None:
         raise InputError(
-            f"{path} is not the table that the model was fitted with. Copy the one that belongs to it."
+            f"the n-gram table {file!r} is missing in {folders[0]}. Copy the table there, or bring the model"
+            " with `token-approx pull`."
         )
-    return table
+    raise InputError(
+        f"{wrong} is not the table that the model was fitted with. Copy the one that belongs to it."
+    )

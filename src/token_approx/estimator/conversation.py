@@ -7,34 +7,43 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..text.counts import count
 from ..text.streaming import TextStream
+from .byte_bounds import MESSAGES, TEXTS, message_framing
 from .request import REQUEST, RequestTotal, messages_total, shipped_request_model
-from .total import Decision, Total, rounded
+from .total import Decision, TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
 
 Message = Mapping[str, Any]
-# Tokens that frame a message and that its estimate does not hold, by what the model's labels are counts of.
-# Of a message or a logged request, they hold the framing. Of a text alone they do not, nor do they tell how
-# much it is: providers count 6 to 8 tokens for one message, and this is the most of it.
-FRAMING = {"one-user-message": 0, "en-long-one-turn": 0, "as-logged": 0, "text": 8, "text-alone": 8}
 # Fields of a message that have tokens of their own.
 NOT_ESTIMATED = ("tool_calls", "function_call")
 
 
-def framing_tokens(counts_of: str | None, framing: float | None) -> float:
-    """Return the tokens to add to each message's estimate: `framing`, or what `FRAMING` has for them.
+def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -> tuple[float, float]:
+    """Return the tokens that frame messages: those that are known, `framing` for each; else the most of them.
+
+    Labels of messages and of logged requests hold the framing. So does an estimate, as much of it as the
+    model's intercept does; a model without one was fitted where framing does not matter, and lost it. Labels
+    of texts alone do not hold it, nor tell how much it is.
 
     Raises:
         InputError: `framing` is not a number of at least 0; or it is not given and `counts_of` is unknown.
     """
-    if framing is None and counts_of not in FRAMING:
+    if framing is not None:
+        return known_number("framing", framing) * messages, 0.0
+    if estimator.counts_of in TEXTS or not messages:
+        of_request, of_message = message_framing(estimator.model)
+        return 0.0, (of_request + of_message * messages) if messages else 0.0
+    if estimator.counts_of not in (*MESSAGES, "as-logged"):
         raise InputError(
-            f"framing: the model's labels are counts of {counts_of!r}: give the tokens per message"
+            f"The framing of a message is unknown: the model's labels count {estimator.counts_of!r}."
+            " Give framing=<tokens>."
         )
-    tokens = FRAMING[str(counts_of)] if framing is None else framing
-    return known_number("framing", tokens)
+    of_request, of_message = message_framing(estimator.model)
+    held = max(0.0, estimator.intercept) * messages
+    return 0.0, max(0.0, of_request + of_message * messages - held)
 
 
 def known_number(name: str, tokens: object) -> float:
@@ -57,22 +66,22 @@ def message_text(message: Message, place: int) -> str:
     'a\nb'
 
     Raises:
-        InputError: it has no role or no content, or something that is no text; the message names the place.
+        InputError: it has no role or no content, or something that is not text; the message names the place.
     """
     name = f"messages[{place}]"
     if not isinstance(message, Mapping):
-        raise InputError(f"{name} is no object: give its role and content")
+        raise InputError(f"{name} is not an object. Give an object with a role and a content.")
     if not isinstance(message.get("role"), str):
-        raise InputError(f"{name}.role is {message.get('role')!r}: give a name, such as 'user'")
+        raise InputError(f"{name}.role is {message.get('role')!r}. Give a name, such as 'user'.")
     for field in NOT_ESTIMATED:
         if message.get(field):
-            raise InputError(f"{name}.{field} is no text: take its tokens from the provider's usage")
+            raise InputError(f"{name}.{field} is not a text. Take its tokens from the provider's usage.")
     content = message.get("content")
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
         kind = type(content).__name__
-        raise InputError(f"{name}.content is of type {kind}: give a string or a list of text parts")
+        raise InputError(f"{name}.content is of type {kind}. Give a string or a list of text parts.")
     return "\n".join(_part_text(part, f"{name}.content[{number}]") for number, part in enumerate(content))
 
 
@@ -80,7 +89,7 @@ def _part_text(part: object, name: str) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     text = part.get("text") if isinstance(part, Mapping) and kind == "text" else None
     if not isinstance(text, str):
-        raise InputError(f"{name} is of type {kind!r}, not text: take its tokens from the provider's usage")
+        raise InputError(f"{name} is of type {kind!r}, not text. Take its tokens from the provider's usage.")
     return text
 
 
@@ -91,7 +100,7 @@ class RunningCount:
     the sum of the appended pieces' bounds (see `Total`): append a message in one go.
 
     >>> from token_approx import Estimator
-    >>> context = Estimator.default("o200k_base").with_context()
+    >>> context = Estimator.for_model("gpt-5.4").with_context()
     >>> context.append("You are a helpful assistant.\n")
     >>> context.append("How many moons has Mars?")
     >>> context.tokens, context.upper_bound(0.95), context.fits(200_000)
@@ -110,7 +119,7 @@ class RunningCount:
         """
         self._estimator = estimator
         self._of_requests = estimator.counts_of == REQUEST
-        self._stream = TextStream(estimator.tables, basic=estimator.weighs_counts)
+        self._stream = TextStream(estimator.tables)
         self.exact(known_tokens)
         self._first = not known_tokens
         if not known_tokens:
@@ -133,10 +142,15 @@ class RunningCount:
             self._messages.append(messages_total(chosen, text, model, first=self._first))
             self._first = False
             return
-        self._known += framing_tokens(None, framing)
+        self._known += known_number("framing", framing)
+        before, start = self._stream.features(), self._end
         self._stream.add(text)
-        start, self._end = self._end, self._linear_sum()
-        self._pieces.append(self._end - start)
+        after, self._end = self._stream.features(), self._linear_sum()
+        # The domain is told by the piece's own words and lines, and by its cost where it stands.
+        alone = vars(count(text))
+        features = {name: alone.get(name, value - before[name]) for name, value in after.items()}
+        found = self._estimator.of_features(features)
+        self._pieces.append(found._replace(linear_sum=self._end - start))
 
     def exact(self, usage_tokens: int) -> None:
         """Take the provider's figure for all that was appended so far.
@@ -145,7 +159,7 @@ class RunningCount:
             InputError: it is negative.
         """
         self._known = known_number("known_tokens", usage_tokens)
-        self._pieces: list[float] = []
+        self._pieces: list[TextEstimate] = []
         self._messages: list[RequestTotal] = []
         self._first = False
         self._start = self._end = self._linear_sum()
@@ -157,7 +171,12 @@ class RunningCount:
             self._known + (self._end - self._start) + sum(each.estimate for each in self._messages)
         )
 
-    def upper_bound(self, confidence: float = 0.95) -> int:
+    @property
+    def out_of_domain(self) -> str:
+        """Why the first appended text that is out of the model's domain is; "" if none is."""
+        return self._total().out_of_domain
+
+    def upper_bound(self, confidence: float = 0.95) -> float:
         """Return `Total.upper_bound` of the context; what is known is exact."""
         return self._total().upper_bound(confidence)
 

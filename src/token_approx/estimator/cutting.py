@@ -5,14 +5,18 @@ of its first bytes included, which are not those they have inside of the text): 
 It takes one pass over the text, and the memory of a few blocks besides the pieces.
 """
 
+import math
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, AnyStr
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, OutOfDomainWarning
 from ..text.counts import encode
 from ..text.prefixes import BLOCK, Booleans, prefixes, whole
+from .bounds import evaluate
 from .limits import Limit
 
 if TYPE_CHECKING:
@@ -66,6 +70,22 @@ def split(estimator: "Estimator", text: AnyStr, size: int, overlap: int, confide
     return pieces
 
 
+def unsure(estimator: "Estimator", pieces: Sequence[str | bytes], limit: int, confidence: float) -> str:
+    """Return why the first of the pieces that may not fit the limit they were cut for does not, else ""."""
+    for place, piece in enumerate(pieces):
+        if estimator.decide(piece, limit, confidence) != "fits":
+            number = f"piece {place + 1} of {len(pieces)}" if len(pieces) > 1 else "the text"
+            reason = estimator.out_of_domain(piece)
+            return f"{number} is out of the model's domain ({reason}): it may have more than {limit:,} tokens"
+    return ""
+
+
+def warn_of(reason: str) -> None:
+    """Warn the caller's caller with an OutOfDomainWarning, unless the reason is ""."""
+    if reason:
+        warnings.warn(reason, OutOfDomainWarning, stacklevel=3)
+
+
 @dataclass(frozen=True)
 class _Cutter:
     estimator: "Estimator"
@@ -79,11 +99,13 @@ class _Cutter:
         first = min(max(guess, LEAST_BYTES), BLOCK)
         for block in prefixes(self.data, start, model.tables, basic=model.weighs_counts, first=first):
             within = self.limit.holds(model.linear_sums(block.features))
+            within_and_whole = within & block.whole
             # What was known of the block before is kept, to look back.
-            fits = np.concatenate([fits[-BLOCK:], within & block.whole])
+            fits = np.concatenate([fits[-BLOCK:], within_and_whole]) if len(fits) else within_and_whole
             begin = block.begin + len(within) - len(fits)
-            if fits.any():
-                best = begin + len(fits) - int(fits[::-1].argmax())
+            last = len(fits) - int(fits[::-1].argmax())
+            if fits[last - 1]:
+                best = begin + last
             if not within[-1]:
                 break
         if best <= least:
@@ -124,9 +146,12 @@ class _Cutter:
 
 def _too_small(estimator: "Estimator", data: bytes, limit: str, confidence: float) -> InputError:
     first = data[: int(whole(data, 0, 0, min(4, len(data))).argmax()) + 1] if data else data
-    least = estimator.upper_bound(first, confidence)
+    found = estimator.linear_sum(estimator.features(first))
+    least = math.ceil(evaluate(estimator.upper, found, confidence))
     what = "its first character" if data else "the empty text"
-    return InputError(f"{limit}: the upper bound of {what} alone is {least} tokens: give at least that")
+    return InputError(
+        f"{limit} is too small: the upper bound of {what} alone is {least} tokens. Give at least that."
+    )
 
 
 def _bytes(text: str | bytes) -> bytes:

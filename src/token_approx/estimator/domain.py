@@ -5,9 +5,20 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from ..text.known_ngrams import rare_name
+
 Domain = Mapping[str, tuple[float, float]]
 # How far, of its value, a feature or ratio may lie outside of what was seen in training.
 SLACK = 0.1
+# Rare n-grams per estimated token from which on a text is none that the table knows. Measured on o200k_base
+# with 24 families and scripts left out of a table's training: of unseen texts of the other families 1.5 %
+# have more, and of the foreign texts whose 95 % bound fails 93 %.
+RARE_PER_TOKEN = 0.15
+
+
+def known_range(feature: str) -> tuple[str, tuple[float, float]]:
+    """Return the entry of a domain that keeps a table to the n-grams that its training held."""
+    return f"{rare_name(feature)}/{feature}", (0.0, RARE_PER_TOKEN)
 
 
 def out_of_domain(domain: Domain, features: Mapping[str, float]) -> str:

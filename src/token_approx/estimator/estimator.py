@@ -1,6 +1,7 @@
 """model_coefs.json -> tokens. Needs numpy and the standard library alone, so any program can embed it."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,34 +10,42 @@ from typing import Any, AnyStr, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..text.counts import count_many, encode
+from ..text.counts import encode
 from . import cutting
-from .bounds import Floats, Line, bound, bounds
+from .bounds import Bound, Floats, evaluate_many
+from .byte_bounds import ByteBound
 from .coefs_file import read_coefs
-from .conversation import Message, RunningCount, framing_tokens, message_text
+from .conversation import Message, RunningCount, chat_framing, message_text
 from .domain import in_domain, out_of_domain
 from .linear_model import BASIC, LinearModel
 from .request import REQUEST, RequestTotal, request_total, shipped_request_model
-from .total import Decision, Total, rounded
+from .total import Decision, TextEstimate, Total, rounded
 
-__all__ = ["BASIC", "Description", "Estimates", "Estimator", "Line", "rounded"]
+__all__ = ["BASIC", "Description", "Estimates", "Estimator", "rounded"]
 
 Integers = npt.NDArray[np.int64]
 
 
 class Description(NamedTuple):
-    """What is said of a text: two numbers of tokens, and why it is out of domain, "" if it is not."""
+    """What is said of a text: two numbers of tokens, and why it is out of domain, "" if it is not.
+
+    The upper bound is a whole number, or infinite: see `Estimator.upper_bound`.
+    """
 
     input_tokens: int
-    upper_bound: int
+    upper_bound: float
     out_of_domain: str
 
 
 class Estimates(NamedTuple):
-    """What is said of several texts: each array is of shape (texts,), the first two in tokens."""
+    """What is said of several texts: each array is of shape (texts,), the first two in tokens.
+
+    An upper bound is a whole number, or infinite where nobody knows: out of the domain of a model without a
+    byte bound.
+    """
 
     input_tokens: Integers
-    upper_bound: Integers
+    upper_bound: Floats
     in_domain: npt.NDArray[np.bool_]
 
 
@@ -45,10 +54,10 @@ class Estimator(LinearModel):
     """A linear model of tokens, its bounds, and what it was fitted on.
 
     `upper` and `lower` are the bounds, `domain` the range of features and of ratios of two ("bytes/words")
-    seen in training, `counts_of` what the labels were counts of. A text is a string, or its UTF-8 bytes.
-    Several threads may use one instance.
+    seen in training, `byte_bound` the most tokens by a text's bytes, `counts_of` what the labels were counts
+    of. A text is a string, or its UTF-8 bytes. Several threads may use one instance.
 
-    >>> estimator = Estimator.default("o200k_base")
+    >>> estimator = Estimator.for_model("gpt-5.4")
     >>> text = "How many tokens will this be?"
     >>> estimator.estimate(text), estimator.upper_bound(text, confidence=0.95)
     (7, 9)
@@ -56,10 +65,12 @@ class Estimator(LinearModel):
     'fits'
     """
 
-    upper: tuple[Line, ...] = ()
-    lower: tuple[Line, ...] = ()
+    upper: tuple[Bound, ...] = ()
+    lower: tuple[Bound, ...] = ()
     domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counts_of: str | None = None
+    byte_bound: ByteBound | None = None
+    notice: str = ""
 
     @classmethod
     def load(cls, source: Path | str) -> "Estimator":
@@ -81,23 +92,36 @@ class Estimator(LinearModel):
         return cls(**read_coefs(Path(source)))
 
     @classmethod
-    def default(cls, reference_model: str) -> "Estimator":
-        """Return the shipped estimator of a reference model.
+    def for_model(cls, name: str) -> "Estimator":
+        """Return the shipped estimator for a model, by its name as any provider, cloud or gateway writes it.
+
+        It estimates a text's own tokens. An unknown version of a known line is counted as the newest known
+        one: then `notice` says so, and a UserWarning does.
 
         Raises:
-            InputError: none is shipped of that name; the message names those that are.
+            InputError: the catalogue has no model like it; the message has the nearest names.
         """
-        from .shipped import TABLES, shipped  # noqa: PLC0415 - who loads a file need not find these
+        from .catalogue import catalogue  # noqa: PLC0415 - who loads a file need not read it
+        from .shipped import TABLES, shipped  # noqa: PLC0415
 
-        return cls(**read_coefs(shipped(reference_model), TABLES))
+        entry = catalogue().find(name)
+        if entry.notice:
+            warnings.warn(entry.notice, stacklevel=2)
+        fields = read_coefs(shipped(entry.family.name), TABLES)
+        return cls(**fields | {"model": entry.name, "notice": entry.notice})
 
     def __hash__(self) -> int:
         """Return a hash of the model's name and coefficients; its mappings have none."""
         return hash((self.model, self.intercept, frozenset(self.weights.items())))
 
-    def total(self, linear_sums: Sequence[float], known: float = 0) -> Total:
-        """Return what texts with these estimates before rounding have together, with `known` tokens."""
-        return Total(linear_sums, self.upper, self.lower, known)
+    def total(self, texts: Sequence[TextEstimate], known: float = 0, framing: float = 0) -> Total:
+        """Return what texts that were estimated have together, with `known` tokens and at most `framing`."""
+        return Total(texts, self.upper, self.lower, known, framing)
+
+    def of_features(self, features: Mapping[str, float]) -> TextEstimate:
+        """Return what is known of a text with these features, of which `domain_features` makes all."""
+        most = self.byte_bound.tokens(features["bytes"]) if self.byte_bound else math.inf
+        return TextEstimate(self.linear_sum(features), most, out_of_domain(self.domain, features))
 
     def estimate(self, text: str | bytes) -> int:
         """Return the estimated number of input tokens of a text."""
@@ -105,7 +129,7 @@ class Estimator(LinearModel):
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(texts)))
+        return _rounded_many(self.linear_sums(self.features_many(_several(texts))))
 
     def describe(self, text: str | bytes, confidence: float = 0.95) -> Description:
         """Return the estimate, the upper bound, and why the text is out of domain, in one pass over it.
@@ -113,31 +137,35 @@ class Estimator(LinearModel):
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        features = self.known_features(text)
-        linear_sum = self.linear_sum(features)
-        upper = math.ceil(bound(self.upper, linear_sum, confidence))
-        return Description(rounded(linear_sum), upper, out_of_domain(self.domain, features))
+        total = self._of(text)
+        return Description(total.tokens, total.upper_bound(confidence), total.out_of_domain)
 
     def describe_many(self, texts: Sequence[str | bytes], confidence: float = 0.95) -> Estimates:
-        """Return the estimate, the upper bound and whether it is in domain, of each text.
+        """Return the estimate, the upper bound and whether it is in the domain, of each text.
 
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        data = _encoded(texts)
-        features = count_many(data)
-        features |= self.features_many(data, features)
+        features = self.domain_features_many(_encoded(texts))
         sums = self.linear_sums(features)
-        upper = np.ceil(bounds(self.upper, sums, confidence)).astype(np.int64)
-        return Estimates(_rounded_many(sums), upper, self.in_domain(features))
+        inside = self.in_domain(features)
+        factor, offset = (
+            (self.byte_bound.factor, self.byte_bound.offset) if self.byte_bound else (0, math.inf)
+        )
+        most = features["bytes"] * factor + offset
+        upper = np.ceil(np.where(inside, evaluate_many(self.upper, sums, confidence), most))
+        return Estimates(_rounded_many(sums), upper, inside)
 
-    def upper_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
+    def upper_bound(self, text: str | bytes, confidence: float = 0.95) -> float:
         """Return a number of tokens that the text exceeds with a probability of at most 1 - confidence.
 
+        Out of the model's domain it is the most tokens that the text's bytes can have, or infinite where
+        nobody knows that. Else it is a whole number too.
+
         Raises:
             InputError: the model was exported without a bound of that level.
         """
-        return math.ceil(bound(self.upper, self.linear_sum_of(text), confidence))
+        return self._of(text).upper_bound(confidence)
 
     def lower_bound(self, text: str | bytes, confidence: float = 0.95) -> int:
         """Return a number of tokens that the text falls below with a probability of at most 1 - confidence.
@@ -150,6 +178,9 @@ class Estimator(LinearModel):
     def decide(self, text: str | bytes, limit: int, confidence: float = 0.95) -> Decision:
         """Say whether a text fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
 
+        Out of the model's domain a text fits only if its bytes cannot have more tokens; `out_of_domain` says
+        why it is to ask.
+
         Raises:
             InputError: the model was exported without bounds of that level.
         """
@@ -158,9 +189,10 @@ class Estimator(LinearModel):
     def out_of_domain(self, text: str | bytes) -> str:
         """Return why a text is unlike the training records, "" if it is not: then bounds hold as promised.
 
-        A feature, or a ratio of two, may lie a tenth outside of the range seen in training.
+        A feature, or a ratio of two, may lie a tenth outside of the range seen in training. A text is outside
+        too where many of its n-grams are rare in the training of the model's table.
         """
-        return out_of_domain(self.domain, self.known_features(text))
+        return out_of_domain(self.domain, self.domain_features(text))
 
     def in_domain(self, features: Mapping[str, Floats]) -> npt.NDArray[np.bool_]:
         """Return whether `out_of_domain` finds nothing in texts with these features, of shape (texts,) each.
@@ -173,23 +205,24 @@ class Estimator(LinearModel):
         """Return the estimate of chat messages: of each one's content, and of the tokens that frame it.
 
         A message has a `role` and a `content`: a string, or a list of parts of type "text". `framing` is the
-        number of tokens to add for each message. By default it is 0 for a model whose labels are counts of
-        messages, as its estimates hold the framing, and 8 for one whose labels are counts of texts alone:
-        then nothing in the records tells, and providers count 6 to 8 for one message.
+        number of tokens to add for each message. By default, for a model whose labels count messages, it is
+        what the provider adds to a request and to each of its messages, minus what the intercept holds of it.
+        For one whose labels are counts of texts alone it is 8 for each message: nothing in the records tells,
+        and providers count 6 to 8 for one message. A lower bound goes without framing that is not given.
 
-        >>> total = Estimator.default("o200k_base").messages(
+        >>> total = Estimator.for_model("gpt-5.4").messages(
         ...     [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
         ... )
         >>> total.tokens, total.upper_bound(0.95)
         (21, 23)
 
         Raises:
-            InputError: a message has no role or content, or a part that is no text, such as an image; or
+            InputError: a message has no role or content, or a part that is not text, such as an image; or
                 `framing` is not given and the model does not say what its labels are counts of.
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
-        known = framing_tokens(self.counts_of, framing) * len(texts)
-        return self.total(self.linear_sums(self.features_many(texts)).tolist() if texts else [], known)
+        found = [self._measured(text) for text in texts]
+        return self.total(found, *chat_framing(self, len(texts), framing))
 
     def request(self, body: Any, model: str = "", wire_format: str = "") -> RequestTotal:  # noqa: ANN401 - a mapping, JSON or an SDK's object
         """Return the estimate of a whole request, as it is sent to a provider.
@@ -214,35 +247,48 @@ class Estimator(LinearModel):
         """Return as much of the beginning of a text as has an upper bound of at most `limit` tokens.
 
         It is all of the text if that fits, and is never cut inside of a code point, but at the end of a line
-        or else before a space if there is one in the last twentieth.
+        or else before a space if there is one in the last twentieth. The bound is that of texts of the
+        model's domain: an OutOfDomainWarning says where what is kept may not fit.
 
         Raises:
             InputError: not even the first character fits, or the model has no bound of that level.
         """
-        return cutting.truncate(self, text, limit, confidence)
+        kept = cutting.truncate(self, text, limit, confidence)
+        cutting.warn_of(cutting.unsure(self, [kept], limit, confidence))
+        return kept
 
     def split(self, text: AnyStr, size: int, overlap: int = 0, confidence: float = 0.95) -> list[AnyStr]:
         """Return pieces of a text whose upper bounds are at most `size` tokens, cut as `truncate` does.
 
         Without overlap they are the text, put together. With it each piece but the first begins with the end
         of the one before: as much as is estimated at `overlap` tokens, or less where that begins a line or a
-        word, or where the piece would otherwise bring nothing new.
+        word, or where the piece would otherwise bring nothing new. An OutOfDomainWarning says where
+        pieces may not fit, as for `truncate`.
 
         Raises:
             InputError: a single character does not fit, `overlap` is more than half of `size`, or the model
                 has no bound of that level.
         """
-        return cutting.split(self, text, size, overlap, confidence)
+        pieces = cutting.split(self, text, size, overlap, confidence)
+        cutting.warn_of(cutting.unsure(self, pieces, size, confidence))
+        return pieces
 
     def _of(self, text: str | bytes) -> Total:
-        return self.total([self.linear_sum_of(text)])
+        return self.total([self._measured(text)])
+
+    def _measured(self, text: str | bytes) -> TextEstimate:
+        return self.of_features(self.domain_features(text))
+
+
+def _several(texts: Sequence[str | bytes]) -> Sequence[str | bytes]:
+    if isinstance(texts, str | bytes):  # it is a sequence, too, and its letters would be the texts
+        raise TypeError(f"A list of texts is needed, and a single {type(texts).__name__} was given.")
+    return texts
 
 
 def _encoded(texts: Sequence[str | bytes]) -> list[str | bytes]:
-    if isinstance(texts, str | bytes):  # it is a sequence, too, whose texts would be its letters
-        raise TypeError(f"a list of texts is needed, and a single {type(texts).__name__} was given.")
-    # A string of ASCII is its own UTF-8.
-    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in texts]
+    # Once for all features; a string of ASCII is its own UTF-8.
+    return [text if isinstance(text, bytes) or text.isascii() else encode(text) for text in _several(texts)]
 
 
 def _rounded_many(linear_sums: Floats) -> Integers:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from .bounds import Floats, Line, at_level, bounds
+from .bounds import Bound, Floats, at_level, evaluate_many
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -20,26 +20,26 @@ class Limit:
     are ranges, which are found once: of 5,000 estimates, comparing them takes 5 us, their bounds take 100.
 
     Raises:
-        InputError: no line is of that level.
+        InputError: no bound is of that level.
     """
 
-    def __init__(self, lines: Sequence[Line], confidence: float, tokens: int) -> None:
+    def __init__(self, bounds: Sequence[Bound], confidence: float, tokens: int) -> None:
         """Find the ranges; the limit is whole, so that a bound within it is so when rounded up."""
-        self._lines, self._confidence, self._tokens = lines, confidence, tokens
-        level = sorted(at_level(lines, confidence), key=lambda line: line.start)
+        self._bounds, self._confidence, self._tokens = bounds, confidence, tokens
+        level = sorted(at_level(bounds, confidence), key=lambda bound: bound.start)
         self._ranges: list[tuple[float, float]] | None = None
         if _covers_all(level):
-            tops = [(line.start, _largest(line, tokens)) for line in level]
+            tops = [(bound.start, _largest(bound, tokens)) for bound in level]
             self._ranges = _joined([(low, high) for low, high in tops if low <= high])
 
     def holds(self, linear_sums: Floats) -> Booleans:
         """Return whether the bound of each estimate before rounding is within the limit, of their shape.
 
         Raises:
-            InputError: as `bounds`.
+            InputError: as `evaluate_many`.
         """
         if self._ranges is None:
-            return bounds(self._lines, linear_sums, self._confidence) <= self._tokens
+            return evaluate_many(self._bounds, linear_sums, self._confidence) <= self._tokens
         within = np.zeros(linear_sums.shape, np.bool_)
         for low, high in self._ranges:
             found = linear_sums <= high
@@ -48,20 +48,20 @@ class Limit:
         return within
 
 
-def _covers_all(level: Sequence[Line]) -> bool:
-    joined = all(line.end == after.start for line, after in pairwise(level))
+def _covers_all(level: Sequence[Bound]) -> bool:
+    joined = all(bound.end == after.start for bound, after in pairwise(level))
     whole = level[0].start <= 0 and level[-1].end == math.inf
-    return joined and whole and all(line.factor >= 0 for line in level)
+    return joined and whole and all(bound.factor >= 0 for bound in level)
 
 
-def _largest(line: Line, tokens: int) -> float:
+def _largest(bound: Bound, tokens: int) -> float:
     # The largest estimate of the size class whose bound is within the limit; -1 if none is. Floats from 0 on
     # are in the order of their bits, so the search ends at the very last one.
     def within(estimate: float) -> bool:
-        return estimate * line.factor + line.offset <= tokens
+        return estimate * bound.factor + bound.offset <= tokens
 
-    low = max(0.0, line.start)
-    high = math.nextafter(line.end, 0)
+    low = max(0.0, bound.start)
+    high = math.nextafter(bound.end, 0)
     if not within(low):
         return -1.0
     first, last = (struct.unpack("<q", struct.pack("<d", value))[0] for value in (low, high))

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..text import kernel
-from ..text.counts import count, count_many
+from ..text.counts import NAMES, count, count_many
+from ..text.known_ngrams import rare_name
 from ..text.ngrams import NgramTable
 
 Floats = npt.NDArray[np.float64]
@@ -35,14 +36,19 @@ class LinearModel:
             found |= vars(count(text))
         return found
 
-    def known_features(self, text: str | bytes) -> dict[str, float]:
-        """Return `features` of a text, and the basic counts whether they are weighed or not."""
+    def domain_features(self, text: str | bytes) -> dict[str, float]:
+        """Return the features of a text that tell its domain: basic counts, costs, and its rare n-grams."""
         if kernel.native is None or len(self.tables) != 1:
-            return vars(count(text)) | self.features(text)
+            return vars(count(text)) | self.features(text) | self._rare(text)
         ((name, table),) = self.tables.items()
         # One pass: counting takes a tenth of it.
-        size, runes, words, lines, units, _, _ = kernel.native.measure(table.plan, text)
-        return {"bytes": size, "runes": runes, "words": words, "lines": lines, name: units * table.unit}
+        size, runes, words, lines, units, pairs, threes = kernel.native.measure(table.checked_plan, text)
+        found = {"bytes": size, "runes": runes, "words": words, "lines": lines, name: units * table.unit}
+        return found if table.known is None else found | {rare_name(name): pairs + threes}
+
+    def _rare(self, text: str | bytes) -> dict[str, float]:
+        known = ((name, table) for name, table in self.tables.items() if table.known is not None)
+        return {rare_name(name): table.rare(text) for name, table in known}
 
     @cached_property
     def weighs_counts(self) -> bool:
@@ -105,6 +111,26 @@ class LinearModel:
             found[name] = table.score_many(texts).astype(np.float64) * table.unit
         return found
 
+    def domain_features_many(self, texts: Sequence[str | bytes]) -> dict[str, Floats]:
+        """Return `domain_features` of each text, (texts,) by name."""
+        if kernel.native is None or len(self.tables) != 1:
+            found = count_many(texts)
+            found |= self.features_many(texts, found)
+            known = [(name, table) for name, table in self.tables.items() if table.known is not None]
+            return found | {
+                rare_name(name): table.rare_many(texts).astype(np.float64) for name, table in known
+            }
+        ((name, table),) = self.tables.items()
+        units, counts = np.empty(len(texts), np.int64), np.empty((len(NAMES), len(texts)))
+        unseen = np.empty((2, len(texts)), np.int64)
+        kernel.native.measure_many(table.checked_plan, list(texts), units, counts, unseen)
+        found = dict(zip(NAMES, counts, strict=True)) | {name: units.astype(np.float64) * table.unit}
+        if table.known is not None:
+            found[rare_name(name)] = unseen.sum(axis=0).astype(np.float64)
+        return found
+
 
 def _unknown(error: KeyError) -> InputError:
-    return InputError(f"feature {error.args[0]!r} cannot be computed from a text: give its value yourself")
+    return InputError(
+        f"The feature {error.args[0]!r} cannot be computed from a text. Give its value yourself."
+    )

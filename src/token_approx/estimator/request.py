@@ -1,5 +1,6 @@
 """A provider's request -> its total: tokens by part, bounds, and what cannot be known from it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -7,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..requests import PARTS, RequestFeatures, read_request
-from ..requests.named import base_features, named_features, part_of
-from .bounds import Line
+from ..requests.named import TEXT, base_features, named_features, part_of
+from ..text.counts import encode
+from ..text.known_ngrams import NGRAM
+from ..text.ngrams import NgramTable
+from .bounds import Bound
 from .catalogue import catalogue
-from .total import Decision, Total, rounded
+from .domain import known_range, out_of_domain
+from .total import Decision, TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
@@ -23,10 +28,9 @@ class RequestTotal(Total):
     """The estimate of a whole request.
 
     `parts` are the tokens of each of its parts, whole numbers that add up to `tokens`: system, messages,
-    tools, tool calls, tool results, images, documents, framing. `model` is the model's name as it was
-    given or as the body has it. `not_counted` lists, as "place: reason", what the request has that no
-    estimate can know; its tokens come on top, so the decision is then `ask` unless what is known exceeds
-    the limit already.
+    tools, tool calls, tool results, images, documents, framing. `model` is the model's name as it was given
+    or as the body has it. `not_counted` lists, as "place: reason", what the request has that no estimate can
+    know; its tokens come on top, so the decision is then `ask` unless what is known exceeds the limit.
     """
 
     parts: Mapping[str, int] = field(default_factory=dict)
@@ -78,11 +82,14 @@ def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
         raise InputError(
             f"the model of {estimator.model} counts {estimator.counts_of}: give a model of whole requests"
         )
-    values = feature_values(estimator, features)
+    table = next(iter(estimator.tables.values()), None)
+    base = base_features(features, table)
+    values = named_features(estimator.weights, base, features.model, features.format)
     linear_sum = estimator.linear_sum(values)
-    upper, lower = _lines(estimator.upper, features.kind), _lines(estimator.lower, features.kind)
+    upper, lower = _bounds(estimator.upper, features.kind), _bounds(estimator.lower, features.kind)
     return RequestTotal(
-        [linear_sum],
+        # No bytes bound a request: what a provider adds to it does not follow from its texts.
+        [TextEstimate(linear_sum, math.inf, _outside(features, base, table))],
         upper,
         lower,
         parts=_parts(estimator, values, rounded(linear_sum)),
@@ -91,10 +98,16 @@ def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
     )
 
 
-def feature_values(estimator: "Estimator", features: RequestFeatures) -> dict[str, float]:
-    """Return the features of a request that an estimator weighs."""
-    table = next(iter(estimator.tables.values()), None)
-    return named_features(estimator.weights, base_features(features, table), features.model, features.format)
+def _outside(features: RequestFeatures, base: Mapping[str, float], table: NgramTable | None) -> str:
+    """Return why the texts of a request are out of the domain of the table, "" if they are not."""
+    if table is None or table.known is None:
+        return ""
+    texts = [encode(text) for texts in features.texts.values() for text in texts]
+    cost = math.fsum(value for name, value in base.items() if name.startswith(TEXT))
+    name, limits = known_range(NGRAM + table.tokenizer)
+    above, _, below = name.partition("/")
+    rare = float(table.rare_many(texts).sum()) if texts else 0.0
+    return out_of_domain({name: limits}, {above: rare, below: cost}) if cost else ""
 
 
 def family_of(body: Any, model: str = "") -> str:  # noqa: ANN401 - a mapping, JSON or an SDK's object
@@ -128,10 +141,10 @@ def shipped_request_model(family: str) -> "Estimator":
     return Estimator(**read_coefs(path, TABLES))
 
 
-def _lines(lines: tuple[Line, ...], kind: str) -> tuple[Line, ...]:
+def _bounds(bounds: tuple[Bound, ...], kind: str) -> tuple[Bound, ...]:
     """Return the bounds of a kind of request: its own at the levels that have them, else those of all."""
-    own = {line.confidence for line in lines if line.kind == kind}
-    return tuple(line for line in lines if line.kind == (kind if line.confidence in own else ""))
+    own = {bound.confidence for bound in bounds if bound.kind == kind}
+    return tuple(bound for bound in bounds if bound.kind == (kind if bound.confidence in own else ""))
 
 
 def _parts(estimator: "Estimator", values: Mapping[str, float], tokens: int) -> dict[str, int]:

@@ -12,31 +12,17 @@ Mondrian confidence machine.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from token_approx.errors import InputError
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting.dataset import Floats, Names
 
 LEVELS = (0.8, 0.9, 0.95, 0.99)
 # Estimated tokens at which a size class begins: small texts err more.
 CLASS_STARTS = (0.0, 20.0, 200.0)
-
-
-@dataclass(frozen=True)
-class Bound:
-    """bound = estimate * factor + offset, for estimates (unrounded, not below 0) in [start, end) tokens.
-
-    `kind` is the kind of request that it is for, "" where it is for all.
-    """
-
-    confidence: float
-    factor: float
-    offset: float
-    start: float
-    end: float
-    kind: str = ""
 
 
 def by_kind(
@@ -93,11 +79,6 @@ def evaluate_bounds(bounds: Sequence[Bound], estimates: Floats) -> Floats:
     return values
 
 
-def at_level(bounds: Sequence[Bound], level: float) -> list[Bound]:
-    """Return the bounds of one level, all its size classes."""
-    return [bound for bound in bounds if bound.confidence == level]
-
-
 def _residuals(tokens: Floats, estimates: Floats) -> Floats:
     known = np.maximum(estimates, 0)
     return (tokens - known) / np.maximum(known, 1)
@@ -109,8 +90,8 @@ def _bounds(residuals: Floats, known: Floats, levels: Sequence[float], sign: int
         n = len(residuals)
         if fewest_records(level) > n:
             raise InputError(
-                f"a bound of level {level} needs {fewest_records(level)} records, there are {n}:"
-                " ask for a lower level or label more samples"
+                f"A bound of level {level} needs {fewest_records(level)} records, and there are {n}."
+                " Ask for a lower level, or label more samples."
             )
         for start, end in _classes(known, level):
             shift = sign * _quantile(residuals[(known >= start) & (known < end)], level)

@@ -101,7 +101,7 @@ def compare(
     complete = [trial.evaluation for trial in trials if trial.evaluation is not None]
     if not complete:
         reason = trials[0].reason if trials else "the search is empty"
-        raise InputError(f"no candidate could be fitted: {reason}: choose other features or models")
+        raise InputError(f"No candidate could be fitted ({reason}). Choose other features or estimators.")
     smallest = float(dataset.tokens[train].min())
     tried = sanity or Sanity()
     flags = {e.candidate.name: tried.flags(e.candidate, e.fit, smallest) for e in complete}

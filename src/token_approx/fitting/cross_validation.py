@@ -85,13 +85,13 @@ def evaluate(
     sources = dataset.sources[train]
     if len(train) < settings.folds:
         raise InputError(
-            f"{len(train)} training records are fewer than cross_validation.folds={settings.folds}:"
-            " lower it or label more samples"
+            f"{len(train)} training records are fewer than cross_validation.folds={settings.folds}."
+            " Give fewer folds, or label more samples."
         )
     if settings.grouped and len(set(sources.tolist())) < settings.folds:
         raise InputError(
-            f"{len(set(sources.tolist()))} sources are fewer than cross_validation.folds={settings.folds}:"
-            " lower it or set cross_validation.grouped=false"
+            f"{len(set(sources.tolist()))} sources are fewer than cross_validation.folds={settings.folds}."
+            " Give fewer folds, or set cross_validation.grouped=false."
         )
     fitted = fit(candidate, X, tokens)
     # The fit above has validated parameters and data; doing so in each of 200 more doubles their time.

@@ -74,11 +74,11 @@ def read_dataset(
     """Read a records file into a dataset; `sources` and `langs` keep those alone, empty keeps all.
 
     Raises:
-        InputError: the file is no valid records file, a name is not in it, or it mixes reference models.
+        InputError: the file is not a valid records file, a name is not in it, or it mixes reference models.
     """
     path = Path(records)
     if not records:
-        raise InputError("dataset=custom needs a records file: give records=<path> (-P records=<path>)")
+        raise InputError("dataset=custom needs a records file. Give records=<path> (-P records=<path>).")
     everything = read_records(path)
     _check_names(path, "source", [*sources, *held_out_sources], {record.source for record in everything})
     _check_names(path, "lang", langs, {record.lang for record in everything if record.lang})
@@ -102,10 +102,10 @@ def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     Raises:
         InputError: the file cannot be read or lacks a column.
     """
-    frame = _read_table(path, "measure the corpora again")
+    frame = _read_table(path, "Measure the corpora again")
     missing = [column for column in ("corpus", "id", "category", "group", tokens) if column not in frame]
     if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}: measure the corpora again")
+        raise InputError(f"{path} has no column {missing[0]!r}. Measure the corpora again.")
     return Dataset(
         name=f"{name}-{tokens}",
         reference_model=tokens,
@@ -187,7 +187,7 @@ def _check_names(path: Path, field: str, wanted: Sequence[str], found: set[str])
     unknown = sorted(set(wanted) - found)
     if unknown:
         raise InputError(
-            f"{path}: no record has {field} {unknown[0]!r}: valid are {', '.join(sorted(found))}"
+            f"{path}: no record has the {field} {unknown[0]!r}. Valid values: {', '.join(sorted(found))}."
         )
 
 
@@ -195,19 +195,19 @@ def _as_arrays(name: str, path: Path, records: list[Record], held_out: Dataset |
     models = sorted({record.model for record in records})
     if len(models) != 1:
         raise InputError(
-            f"{path}: {len(records)} records of {len(models)} reference models selected"
-            f" ({', '.join(models) or 'none'}): keep the records of exactly one model in a file"
+            f"{path}: the {len(records)} selected records are of {len(models)} reference models"
+            f" ({', '.join(models) or 'none'}). Keep the records of exactly one model in a file."
         )
     different = {_counts_of(record) for record in records}
     if len(different) != 1:
         raise InputError(
-            f"{path}: its records count different things ({', '.join(sorted(map(str, different)))}):"
-            " keep records of one `counts_of` and framing in a file"
+            f"{path}: its records count different things ({', '.join(sorted(map(str, different)))})."
+            " Keep records of one `counts_of` and framing in a file."
         )
     # A feature counts as held when every record has it.
     shared = [n for n in records[0].features if all(n in record.features for record in records)]
     if not shared:
-        raise InputError(f"{path}: no feature is in every record: label the samples again with one version")
+        raise InputError(f"{path}: no feature is in every record. Label the samples again with one version.")
     return Dataset(
         name=name,
         reference_model=models[0],

@@ -44,7 +44,9 @@ def exactly(held: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
     """
     for name in names:
         if name not in held:
-            raise InputError(f"feature {name!r} is not in every record: valid are {', '.join(held)}")
+            raise InputError(
+                f"The feature {name!r} is not in every record. Valid features: {', '.join(held)}."
+            )
     return [tuple(names)]
 
 
@@ -62,9 +64,10 @@ def expand(wanted: Mapping[str, FeatureSets], held: Sequence[str]) -> dict[str, 
     found: dict[str, tuple[str, ...]] = {}
     for name, make in wanted.items():
         sets = make(held)
+        one = len(sets) == 1 and name != "default" and not name.endswith(TABLES)
         for features in sets:
             if features not in found.values():
-                found[name if len(sets) == 1 else _name(features, held)] = features
+                found[name if one else _name(features, held)] = features
     return found
 
 
@@ -82,7 +85,7 @@ def _sets(held: Sequence[str], name: str) -> list[tuple[str, ...]]:
         return [features for features in found if set(features) <= set(held)]
     meant = _meant(name, held)
     if not meant:
-        raise InputError(f"features={name}: the records hold no n-gram feature: they hold {', '.join(held)}")
+        raise InputError(f"features={name}: the records hold no n-gram feature. They hold {', '.join(held)}.")
     return [exactly(held, features)[0] for features in meant]
 
 
@@ -116,6 +119,6 @@ def _parts(name: str, held: Sequence[str]) -> tuple[str, ...]:
     near = difflib.get_close_matches(name, valid, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise InputError(
-        f"unknown features={name}{hint}: valid are {', '.join(valid)}, and several of them joined by"
-        " _, such as bytes_words"
+        f"unknown features={name}{hint}. Valid values: {', '.join(valid)}, and several of them joined by"
+        " _, such as bytes_words."
     )

@@ -65,7 +65,7 @@ class Grid:
         yield from Parallel(n_jobs=self.workers, return_as="generator")(work)
 
 
-def worth_trying(model: Model, feature_sets: NamedSets) -> NamedSets:
+def _worth_trying(model: Model, feature_sets: NamedSets) -> NamedSets:
     """Return the feature sets with as many features as a model asks for; all, where there are none such."""
     large = {name: names for name, names in feature_sets.items() if len(names) >= model.least_features}
     return large or feature_sets
@@ -77,7 +77,7 @@ def _grid(models: Models, feature_sets: NamedSets) -> list[Candidate]:
             model_name, model, set_name, features, dict(zip(model.hyperparameters, values, strict=True))
         )
         for model_name, model in models.items()
-        for set_name, features in worth_trying(model, feature_sets).items()
+        for set_name, features in _worth_trying(model, feature_sets).items()
         for values in product(*(space.grid for space in model.hyperparameters.values()))
     ]
 

@@ -81,7 +81,9 @@ def select(
     """
     unknown = sorted({e.candidate.model_name for e in evaluations} - set(rule.simpler_first))
     if unknown:
-        raise InputError(f"selection.simpler_first lacks the model {unknown[0]!r}: add it where it belongs")
+        raise InputError(
+            f"selection.simpler_first lacks the estimator {unknown[0]!r}. Add it where it belongs."
+        )
     bad = {name: reasons for name, found in flags.items() if (reasons := barring(found))}
     sane = [e for e in evaluations if e.candidate.name not in bad] if rule.sane else list(evaluations)
     pool = sane or list(evaluations)

@@ -45,11 +45,11 @@ def by_source(dataset: Dataset, sources: Sequence[str]) -> tuple[Indices, Indice
     known = sorted(set(dataset.sources.tolist()))
     if not sources or set(sources) - set(known):
         raise InputError(
-            f"split=by_source: split.sources is {list(sources)}: name test sources out of {', '.join(known)}"
+            f"split=by_source: split.sources is {list(sources)}. Name test sources out of {', '.join(known)}."
         )
     in_test = np.isin(dataset.sources, list(sources))
     if in_test.sum() == len(dataset):
-        raise InputError("split=by_source: every source is in the test: leave one out of split.sources")
+        raise InputError("split=by_source: every source is in the test. Leave one out of split.sources.")
     return np.flatnonzero(~in_test), np.flatnonzero(in_test)
 
 
@@ -57,7 +57,7 @@ def by_group(dataset: Dataset, test_size: float, seed: int) -> tuple[Indices, In
     """Return a seeded random split in which no source is on both sides."""
     _check_size(dataset)
     if len(set(dataset.sources.tolist())) < 2:  # noqa: PLR2004 - one side each
-        raise InputError("split=by_group: all records are of one source: choose split=random")
+        raise InputError("split=by_group: all records are of one source. Choose split=random.")
     shuffled = GroupShuffleSplit(n_splits=1, test_size=test_size, random_state=seed)
     train, test = next(shuffled.split(dataset.tokens, groups=dataset.sources))
     return train, test
@@ -66,6 +66,6 @@ def by_group(dataset: Dataset, test_size: float, seed: int) -> tuple[Indices, In
 def _check_size(dataset: Dataset) -> None:
     if len(dataset) < FEWEST_RECORDS:
         raise InputError(
-            f"{dataset.path}: dataset {dataset.name!r} has {len(dataset)} records, fewer than"
-            f" {FEWEST_RECORDS}: label more samples"
+            f"{dataset.path}: the dataset {dataset.name!r} has {len(dataset)} records, which is fewer than"
+            f" {FEWEST_RECORDS}. Label more samples."
         )

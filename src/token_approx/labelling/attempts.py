@@ -13,6 +13,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from token_approx.errors import UnfinishedError
 from token_approx.labelling.counters.protocol import Counter, Refused, Transient
 from token_approx.labelling.pace import JITTER, Pace
 from token_approx.labelling.progress import LabellingSettings, Progress
@@ -20,7 +21,10 @@ from token_approx.labelling.progress import LabellingSettings, Progress
 
 @dataclass(frozen=True)
 class Wait:
-    """Tenacity's wait: what the provider asks for and a little more, else exponential with full jitter."""
+    """Tenacity's wait: what the provider asks for and a little more, else exponential with full jitter.
+
+    Neither is longer than `longest`, apart from the little more.
+    """
 
     first: float
     longest: float
@@ -29,7 +33,7 @@ class Wait:
         """Return the seconds to wait before the next attempt."""
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, Transient) and error.retry_after is not None:
-            return error.retry_after * (1 + random.uniform(0, JITTER))  # noqa: S311 - no secret
+            return min(error.retry_after, self.longest) * (1 + random.uniform(0, JITTER))  # noqa: S311 - no secret
         return wait_random_exponential(multiplier=self.first, max=self.longest)(state)
 
 
@@ -49,6 +53,7 @@ class Attempts:
         Raises:
             Transient: the last attempt failed too.
             Refused, InputError: as the counter raises them, without another attempt.
+            UnfinishedError: the provider asks for a longer wait than all attempts together may take.
         """
         settings = self._settings
         async for attempt in AsyncRetrying(
@@ -66,9 +71,32 @@ class Attempts:
                 except Transient as error:
                     self._progress.errors[error.kind] += 1
                     if error.retry_after is not None:
-                        self._pace.hold(error.retry_after)
+                        self._hold(error.retry_after)
                     raise
                 except Refused as error:
                     self._progress.errors[error.reason] += 1
                     raise
         raise AssertionError  # AsyncRetrying returns or raises
+
+    def _hold(self, asked: float) -> None:
+        longest = self._settings.longest_wait
+        self._progress.asked_to_wait = max(self._progress.asked_to_wait, asked)
+        if asked > longest * self._settings.attempts:
+            raise UnfinishedError(
+                f"{self._counter.name} asks to wait {duration(asked)} before the next request. This is more"
+                f" than {self._settings.attempts} attempts may (labelling.longest_wait={longest:g} s each)."
+                f" {self._progress.missing} samples are missing. Run the same command again after that time."
+            )
+        self._pace.hold(min(asked, longest))
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the largest unit that it has at least two of.
+
+    >>> duration(90), duration(86_400)
+    ('90 seconds', '24 hours')
+    """
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} seconds"

@@ -65,14 +65,14 @@ def _locked(path: Path) -> IO[bytes]:
             file = path.open("a+b")
         except OSError as error:
             raise InputError(
-                f"{path}: cannot be written ({error.strerror or error}): give out=<file>"
+                f"{path} cannot be written ({error.strerror or error}). Give out=<file>."
             ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.close()
             raise InputError(
-                f"{path}: another run is writing it: wait for it, or give another out="
+                f"{path}: another run is writing this file. Wait for it, or give another out=."
             ) from error
         # A run that has just finished may have renamed a new file over the one opened here.
         if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:

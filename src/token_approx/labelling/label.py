@@ -43,7 +43,10 @@ def label(
         UnfinishedError: the provider keeps failing. What was counted until then is in the file.
     """
     if settings.framing == "subtract" and counter.counts_of == AS_LOGGED:
-        raise UsageError(f"framing=subtract: counter={counter.name} cannot measure it: leave framing=keep")
+        raise UsageError(
+            f"framing=subtract is not possible with counter={counter.name}, which counts whole requests."
+            " Leave framing=keep."
+        )
     with Journal(out) as journal, Journal(skipped_path(out)) as skips:
         records = {record.id: record for record in parse_records(journal.data, out)}
         for record in records.values():
@@ -93,7 +96,7 @@ class _Labelling:
         """Count the pending samples, so many requests at a time."""
         if not pending:
             return
-        if self.counter.counts_of == ONE_USER_MESSAGE:
+        if self._asks_a_provider:
             await self._try_out()
         left = iter(pending)
         workers = [asyncio.create_task(self._work(left)) for _ in range(self.settings.concurrency)]
@@ -108,10 +111,14 @@ class _Labelling:
         # One request with nothing in it finds a wrong key, model or address before eight have to.
         try:
             (minimal,) = await self.attempts.count([MINIMAL_MESSAGE])
-        except (Refused, Transient) as error:
+        except Refused as error:
             raise InputError(
-                f"{self.counter.name} does not count even a message of one letter ({error}):"
-                " check model= and counter.base_url=, or run again later"
+                f"{self.counter.name} does not count even a message of one letter ({error}). Check model=,"
+                " counter.base_url= and the account."
+            ) from error
+        except Transient as error:
+            raise UnfinishedError(
+                f"{self.counter.name} does not answer ({error}). Run the same command again later."
             ) from error
         if self.settings.framing == "subtract":
             before = {record.framing_tokens for record in self.records.values()}
@@ -124,8 +131,11 @@ class _Labelling:
             try:
                 counts = await self.attempts.count([sample.text for sample in batch])
             except Refused as error:
+                await self._confirm(error)
                 for sample in batch:
                     self._leave_out(sample, error.reason, final=error.final)
+                if self._asks_a_provider and not error.final:
+                    self._check_giving_up(error.reason)
             except Transient as error:
                 for sample in batch:
                     self._leave_out(sample, error.kind, final=False)
@@ -137,7 +147,24 @@ class _Labelling:
                 self.records.update((record.id, record) for record in new)
                 self.progress.counted += len(new)
             self.on_change(self.progress)
-            await asyncio.sleep(0)  # a counter that is no input and output lets nobody else in
+            await asyncio.sleep(0)  # a counter that does not wait for input lets nobody else run
+
+    @property
+    def _asks_a_provider(self) -> bool:
+        return self.counter.counts_of == ONE_USER_MESSAGE
+
+    async def _confirm(self, refusal: Refused) -> None:
+        # Where a message of one letter is refused too, it is not the text that is refused but the account.
+        if not self._asks_a_provider:
+            return
+        try:
+            await self.attempts.count([MINIMAL_MESSAGE])
+        except (Refused, Transient) as error:
+            raise UnfinishedError(
+                f"{self.counter.name} no longer counts even a message of one letter ({error}), so it"
+                f" was not the text that it refused ({refusal}). Check the account at the provider, then"
+                f" run the same command again. {self.progress.missing} samples are missing."
+            ) from error
 
     def _record(self, sample: Sample, tokens: int) -> Record:
         subtract = self.settings.framing == "subtract"
@@ -175,8 +202,8 @@ class _Labelling:
         self.failed_in_a_row += 1
         if self.failed_in_a_row >= self.settings.give_up_after:
             raise UnfinishedError(
-                f"{self.counter.name} failed on {self.failed_in_a_row} samples in a row, the last by"
-                f" {kind}: run the same command again later, {self.progress.missing} samples are missing"
+                f"{self.counter.name} failed on {self.failed_in_a_row} samples in a row, the last time with"
+                f" {kind}. {self.progress.missing} samples are missing. Run the same command again later."
             )
 
     def _key(self) -> tuple[str, str, str]:
@@ -189,7 +216,8 @@ def _check_same(record: Record, counter: Counter, settings: LabellingSettings, o
         found = getattr(record, name)
         if found != value:
             raise InputError(
-                f"{out}: holds records of {name} {found or 'unknown'}, not {value}: give another out="
+                f"{out} holds records of another {name} ({found or 'unknown'}, not {value})."
+                " Give another out=."
             )
 
 

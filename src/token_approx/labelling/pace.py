@@ -9,7 +9,7 @@ JITTER = 0.1
 
 
 class Pace:
-    """Spaces requests below a number per minute (0: no limit); holds all when one is told to wait."""
+    """Spaces requests below a number per minute (0: no limit); holds all when one must wait."""
 
     def __init__(self, requests_per_minute: float) -> None:
         """Start with the first request allowed at once."""

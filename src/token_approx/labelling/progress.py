@@ -1,11 +1,11 @@
-"""What a labelling run is told to do, what it has done so far, and what it left out for good."""
+"""What a labelling run is to do, what it has done so far, and what it left out for good."""
 
 from collections import Counter as Tally
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from token_approx.errors import InputError
+from token_approx.errors import UsageError
 
 FRAMINGS = ("keep", "subtract")
 
@@ -26,10 +26,10 @@ class LabellingSettings:
         """Check the framing.
 
         Raises:
-            InputError: there is none of this name.
+            UsageError: there is none of this name.
         """
         if self.framing not in FRAMINGS:
-            raise InputError(f"framing={self.framing}: valid are {', '.join(FRAMINGS)}")
+            raise UsageError(f"framing={self.framing} is unknown. Valid values: {', '.join(FRAMINGS)}.")
 
 
 class Skipped(BaseModel):
@@ -48,7 +48,11 @@ class Skipped(BaseModel):
 
 @dataclass
 class Progress:
-    """What a labelling run has done so far; the stage shows and logs it."""
+    """What a labelling run has done so far; the stage shows and logs it.
+
+    `left_out` counts a log's rows that cannot be used, by the reason; `asked_to_wait` is the longest wait
+    that the provider asked for, in seconds.
+    """
 
     samples: int
     finished_before: int = 0
@@ -58,6 +62,8 @@ class Progress:
     skipped: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     errors: Tally[str] = field(default_factory=Tally)
+    left_out: Tally[str] = field(default_factory=Tally)
+    asked_to_wait: float = 0.0
 
     @property
     def missing(self) -> int:

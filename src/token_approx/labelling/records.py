@@ -52,12 +52,12 @@ def read_records(path: Path) -> list[Record]:
     file name up to its part number.
 
     Raises:
-        InputError: the file cannot be read, holds no record, or has a line that is no valid record or
-            repeats an id; the message names file, line, field, what was found and the mend.
+        InputError: the file cannot be read, holds no record, or has a line that is not a valid record or
+            repeats an id; the message names file, line, field, what was found and how to correct it.
     """
     records = parse_records(read_bytes(path, "records"), path)
     if not records:
-        raise InputError(f"{path}: holds no records: label some samples first, or give another file")
+        raise InputError(f"{path} holds no records. Label some samples first, or give another file.")
     return records
 
 
@@ -78,8 +78,8 @@ def parse_records(data: bytes, path: Path) -> list[Record]:
                 path,
                 number,
                 "id",
-                f"{record.id!r} stands on line {line_of_id[record.id]} too",
-                "give every record its own id, or remove one of the two",
+                f"is {record.id!r}, as on line {line_of_id[record.id]}",
+                "Give every record its own id, or remove one of the two.",
             )
         line_of_id[record.id] = number
         records.append(record)
@@ -124,7 +124,7 @@ def _parse(line: bytes, path: Path, number: int) -> Record:
                 number,
                 f"features.{name}",
                 f"is {value:g}",
-                "measure the sample again or remove the line",
+                "Measure the sample again, or remove the line.",
             )
     runes, length = record.features.get("runes", 0), record.features.get("bytes")
     if length is not None and runes > length:
@@ -133,6 +133,6 @@ def _parse(line: bytes, path: Path, number: int) -> Record:
             number,
             "features.runes",
             f"is {runes:g}, more than the {length:g} bytes",
-            "count again: a code point has at least one byte",
+            "A code point has at least one byte: count again.",
         )
     return record

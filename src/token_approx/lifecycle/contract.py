@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from token_approx.estimator.coefs_file import COEFS
 from token_approx.files import write_whole
 from token_approx.requests.named import TEXT
-from token_approx.text.features import NGRAM, TABLES
+from token_approx.text.features import NGRAM, TABLES, shipped_table
 
 __all__ = [
     "COEFS",
@@ -28,27 +29,39 @@ SCHEMA_VERSION = 2
 SCHEMA_FILE = "model_coefs.schema.json"
 
 
-def tables_of(features: Iterable[str], of_requests: str | None = None) -> dict[str, Path]:
+class TableFile(NamedTuple):
+    """An n-gram table as a model's file: its name, and its JSON."""
+
+    name: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 by which model_coefs.json names it."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def tables_of(features: Iterable[str], of_requests: str | None = None) -> dict[str, TableFile]:
     """Return the files of the shipped n-gram tables that some features are costs under.
 
     `of_requests` names the table of the costs of requests' texts.
     """
-    tables = files("token_approx.text") / "tables"
-    shipped = {NGRAM + table: Path(str(tables / f"{table}.json")) for table in TABLES}
-    of_texts = None if of_requests is None else Path(str(tables / f"{of_requests}.json"))
     found = {}
     for name in features:
-        if name in shipped:
-            found[name] = shipped[name]
-        elif of_texts is not None and name.startswith(TEXT):
-            found[name] = of_texts
+        table = of_requests if name.startswith(TEXT) else name.removeprefix(NGRAM)
+        if table in TABLES:
+            found[name] = _table_file(table)
     return found
 
 
-def table_files(coefs: Mapping[str, Any]) -> dict[str, Path]:
+def table_files(coefs: Mapping[str, Any]) -> dict[str, TableFile]:
     """Return the files of the shipped n-gram tables that a model's features are costs under."""
-    tables = Path(str(files("token_approx.text") / "tables"))
-    return {name: tables / entry["file"] for name, entry in coefs["tables"].items()}
+    return {name: _table_file(Path(entry["file"]).stem) for name, entry in coefs["tables"].items()}
+
+
+@lru_cache(maxsize=len(TABLES))
+def _table_file(table: str) -> TableFile:
+    return TableFile(f"{table}.json", shipped_table(table).json())
 
 
 def schema_text() -> str:

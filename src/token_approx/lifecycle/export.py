@@ -3,15 +3,19 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import jsonschema
 
 from token_approx import __version__
-from token_approx.fitting.bounds import Bound
+from token_approx.estimator.bounds import Bound
+from token_approx.estimator.byte_bounds import byte_bound
+from token_approx.estimator.domain import known_range
 from token_approx.fitting.comparison import Comparison
 from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256, tables_of
 from token_approx.reporting.report import Report
+from token_approx.text.features import NGRAM, shipped_table
 
 
 def model_coefs(
@@ -38,11 +42,12 @@ def model_coefs(
             for name, value in zip(candidate.features, champion.fit.coefficients, strict=True)
         },
         "tables": {
-            name: {"file": path.name, "sha256": sha256(path)}
-            for name, path in tables_of(candidate.features, comparison.dataset.table).items()
+            name: {"file": table.name, "sha256": table.sha256}
+            for name, table in tables_of(candidate.features, comparison.dataset.table).items()
         },
         "upper_bound": [_bound(bound) for bound in reported.upper],
         "lower_bound": [_bound(bound) for bound in reported.lower],
+        "byte_bound": _byte_bound(comparison.dataset.reference_model, counts_of),
         "domain": domain(comparison),
         "metrics": {
             "training_records": len(comparison.train),
@@ -64,7 +69,7 @@ def model_coefs(
     return content
 
 
-def _bound(bound: Bound) -> dict[str, float | None]:
+def _bound(bound: Bound) -> dict[str, float | str | None]:
     return {
         "confidence": bound.confidence,
         "factor": bound.factor,
@@ -75,11 +80,24 @@ def _bound(bound: Bound) -> dict[str, float | None]:
     }
 
 
+def _byte_bound(reference_model: str, counts_of: str) -> dict[str, float | str] | None:
+    found = byte_bound(reference_model, counts_of)
+    return None if found is None else asdict(found)
+
+
 def domain(comparison: Comparison) -> dict[str, list[float]]:
-    """Return the training records' range [least, greatest] of each feature and of bytes per feature."""
+    """Return the training records' range [least, greatest] of each feature and of bytes per feature.
+
+    A table that knows which n-grams its training held brings the range that keeps to them.
+    """
     frame = comparison.dataset.features.iloc[comparison.train]
     ranges = {name: frame[name] for name in comparison.champion.candidate.features}
     if "bytes" in frame:
         others = [name for name in frame if name != "bytes" and (frame[name] > 0).all()]
         ranges |= {f"bytes/{name}": frame["bytes"] / frame[name] for name in others}
-    return {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
+    found = {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
+    for name in tables_of(comparison.champion.candidate.features):
+        if shipped_table(name.removeprefix(NGRAM)).known is not None:
+            ratio, limits = known_range(name)
+            found[ratio] = list(limits)
+    return found

@@ -3,15 +3,16 @@
 import base64
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from token_approx.estimator.estimator import BASIC, Estimator, Line, rounded
+from token_approx.estimator.bounds import Bound
+from token_approx.estimator.estimator import BASIC, Estimator, rounded
+from token_approx.estimator.total import Total
 from token_approx.files import write_whole
 from token_approx.lifecycle.golden_texts import GoldenText, golden_texts
-from token_approx.text.counts import count, encode
+from token_approx.text.counts import encode
 
 SCHEMA_VERSION = 2
 SCHEMA_FILE = "golden_vectors.schema.json"
@@ -55,21 +56,23 @@ def schema_text() -> str:
 def _vector(estimator: Estimator, golden: GoldenText) -> dict[str, Any]:
     piece = golden.text if isinstance(golden.text, bytes) else encode(golden.text)
     data = piece * golden.times
-    features = asdict(count(data)) | {name: table.tokens(data) for name, table in estimator.tables.items()}
-    linear_sum = estimator.linear_sum(features)
+    features = estimator.domain_features(data)
+    found = estimator.of_features(features)
+    inside = Total([found._replace(outside="")], estimator.upper, estimator.lower)
     return {
         "name": golden.name,
         **({"text": golden.text} if isinstance(golden.text, str) else {}),
         "text_base64": base64.b64encode(piece).decode("ascii"),
         "times": golden.times,
         "features": features,
-        "linear_sum": linear_sum,
-        "estimate": rounded(linear_sum),
-        "upper_bound": {str(level): estimator.upper_bound(data, level) for level in _levels(estimator.upper)},
-        "lower_bound": {str(level): estimator.lower_bound(data, level) for level in _levels(estimator.lower)},
-        "in_domain": not estimator.out_of_domain(data),
+        "linear_sum": found.linear_sum,
+        "estimate": rounded(found.linear_sum),
+        "upper_bound": {str(level): inside.upper_bound(level) for level in _levels(estimator.upper)},
+        "lower_bound": {str(level): inside.lower_bound(level) for level in _levels(estimator.lower)},
+        "byte_bound": found.most if estimator.byte_bound else None,
+        "in_domain": not found.outside,
     }
 
 
-def _levels(lines: tuple[Line, ...]) -> list[float]:
-    return sorted({line.confidence for line in lines})
+def _levels(bounds: tuple[Bound, ...]) -> list[float]:
+    return sorted({bound.confidence for bound in bounds})

@@ -50,7 +50,7 @@ def pinned(uri: str) -> str:
     An alias may be moved in between two questions; a version stays what it is.
     """
     if uri.startswith("models:/"):
-        with suppress(MlflowException):  # whoever asks for its files is told
+        with suppress(MlflowException):  # asking for its files raises what is wrong
             found = get_model_name_and_version(MlflowClient(), uri)  # type: ignore[no-untyped-call]
             return "models:/" + "/".join(map(str, found))
     return uri

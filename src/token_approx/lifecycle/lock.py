@@ -49,7 +49,7 @@ def _enter(client: MlflowClient, name: str, key: str, lease: float, deadline: fl
             client.delete_registered_model_tag(name, key)
         if time.monotonic() > deadline:
             raise StoreError(
-                f"{name}: another run is still promoting ({min(others)}): run again when it has ended"
+                f"{name}: another run is still promoting ({min(others)}). Run this one again after it."
             )
         # At random, so that those who met do not meet again.
         time.sleep(WAIT_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - no secret

@@ -28,7 +28,7 @@ from token_approx.lifecycle.registry import download
 CHAMPION, CHALLENGER = "champion", "challenger"
 # Tags of a version: which records it was fitted and tested on, and what became of it.
 RECORDS, PROMOTION = "records_digest", "promotion"
-LEFT = "undecided: its run ended before it was compared"
+LEFT = "undecided: the run ended before it compared this version"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class PromotionDecision:
 
 
 def promote(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> PromotionDecision:
-    """Decide on a version, set its alias and say why in its tag `promotion`; mend what killed runs left.
+    """Decide on a version, set its alias and say why in its tag `promotion`; explain what killed runs left.
 
     Raises:
         StoreError: other runs keep the registered model for longer than `rule.patience`, or this one was
@@ -83,13 +83,13 @@ def promote(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> 
     name, version = challenge.name, challenge.version
     if rule.when == "never":
         decision = PromotionDecision("registered", "promotion.when=never")
-        client.set_model_version_tag(name, version, PROMOTION, _told(decision))
+        client.set_model_version_tag(name, version, PROMOTION, _explained(decision))
         return decision
     _check_complete(name, version)
     with exclusive(client, name, f"version-{int(version):08d}", rule.lease, rule.patience) as held:
         decision = _decide(client, challenge, rule)
         _set_alias(client, name, version, decision, held)
-        _mend(client, name, version)
+        _explain_what_killed_runs_left(client, name, version)
     return decision
 
 
@@ -114,11 +114,13 @@ def _decide(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> 
     if challenge.barred:
         return PromotionDecision("challenger", challenge.barred)
     if champion is None:
-        return PromotionDecision("champion", "there was none")
+        return PromotionDecision("champion", "no version was champion before")
     if str(champion.version) == challenge.version:
-        return PromotionDecision("champion", "it is already")
+        return PromotionDecision("champion", "this version is champion already")
     if rule.when == "always":
-        return PromotionDecision("champion", f"promotion.when=always, in place of version {champion.version}")
+        return PromotionDecision(
+            "champion", f"it replaces version {champion.version}, as promotion.when is always"
+        )
     return _compare(challenge, champion, rule)
 
 
@@ -129,19 +131,19 @@ def _compare(challenge: Challenge, champion: ModelVersion, rule: PromotionRule) 
     except (MlflowException, OSError, StoreError) as error:
         return PromotionDecision("champion", f"{present} cannot be loaded ({str(error).splitlines()[0]})")
     except KeyError as error:
-        lacking = f"it weighs {error.args[0]!r}, which these records lack"
+        lacking = f"it weighs {error.args[0]!r}, and these records do not have that feature"
         return PromotionDecision("challenger", f"{present} cannot be compared: {lacking}")
     own = np.abs(challenge.estimates - challenge.tokens)
     gain, low, high = paired_gain(errors, own, rule.resamples, rule.seed)
     least = rule.margin * float(errors.mean())
     measured = (
-        f"MAE {own.mean():.1f} against {errors.mean():.1f} of {present} on {len(own)} test records,"
-        f" gain {gain:.1f} ({low:.1f} to {high:.1f})"
+        f"the MAE is {own.mean():.1f}, that of {present} is {errors.mean():.1f} on {len(own)} test records, a"
+        f" gain of {gain:.1f} ({low:.1f} to {high:.1f})"
     )
     if champion.tags.get(RECORDS) != challenge.records:
         # The champion may have been fitted on some of them: it is kept only if it is clearly better.
         return PromotionDecision(
-            "challenger" if high < -least else "champion", f"the records changed; {measured}"
+            "challenger" if high < -least else "champion", f"the records have changed; {measured}"
         )
     return PromotionDecision("champion" if low > least else "challenger", measured)
 
@@ -158,22 +160,24 @@ def _set_alias(
     client: MlflowClient, name: str, version: str, decision: PromotionDecision, held: Callable[[], bool]
 ) -> None:
     if not held():
-        raise StoreError(f"{name}: held up for longer than promotion.lease while promoting: run again")
+        raise StoreError(
+            f"{name}: promoting took longer than promotion.lease allows. Run the same command again."
+        )
     client.set_registered_model_alias(name, decision.role, version)
-    client.set_model_version_tag(name, version, PROMOTION, _told(decision))
+    client.set_model_version_tag(name, version, PROMOTION, _explained(decision))
     if decision.role == CHAMPION:
         with suppress(MlflowException):
             if str(client.get_model_version_by_alias(name, CHALLENGER).version) == version:
                 client.delete_registered_model_alias(name, CHALLENGER)
 
 
-def _mend(client: MlflowClient, name: str, version: str) -> None:
+def _explain_what_killed_runs_left(client: MlflowClient, name: str, version: str) -> None:
     for left in client.search_model_versions(f"name = '{name}'"):
         if PROMOTION not in left.tags and int(left.version) < int(version):
             aliases = client.get_model_version(name, left.version).aliases
-            told = "champion: set by a run that ended before it said why" if CHAMPION in aliases else LEFT
-            client.set_model_version_tag(name, left.version, PROMOTION, told)
+            why = "champion: a run set this and ended before it said why" if CHAMPION in aliases else LEFT
+            client.set_model_version_tag(name, left.version, PROMOTION, why)
 
 
-def _told(decision: PromotionDecision) -> str:
+def _explained(decision: PromotionDecision) -> str:
     return f"{decision.role}: {decision.reason}"

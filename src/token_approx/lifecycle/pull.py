@@ -42,7 +42,7 @@ def pull(uri: str, out: Path) -> list[Path]:
     try:
         write_together({out / name: data for name, data in contents.items()})
     except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}): give another folder") from error
+        raise InputError(f"{out} cannot be written ({error.strerror}). Give another folder.") from error
     return [out / name for name in contents]
 
 
@@ -50,12 +50,12 @@ def unavailable(uri: str, step: str, error: Exception) -> TokenApproxError:
     """Return the error for a model that cannot be had: its name is wrong, or the registry is away."""
     if is_away(error):
         return StoreError(
-            f"{uri}: cannot be {step} ({_line(error)}): check that the server that MLFLOW_TRACKING_URI"
-            " names can be reached, and run the same command again"
+            f"{uri} cannot be {step} ({_line(error)}). Check that the server that MLFLOW_TRACKING_URI"
+            " names can be reached, and run the same command again."
         )
     return InputError(
-        f"{uri}: cannot be {step} ({_line(error)}): give models:/<name>@champion or"
-        " models:/<name>/<version>, and the server by MLFLOW_TRACKING_URI"
+        f"{uri} cannot be {step} ({_line(error)}). Give models:/<name>@champion or"
+        " models:/<name>/<version>, and the server in MLFLOW_TRACKING_URI."
     )
 
 
@@ -64,17 +64,19 @@ def _checked(uri: str, path: Path) -> dict[str, Any]:
         coefs: dict[str, Any] = json.loads(path.read_bytes(), parse_constant=_not_finite)
         jsonschema.validate(coefs, json.loads(schema_text()))
     except OSError as error:
-        raise InputError(f"{uri}: holds no {COEFS}: give a model that token-approx registered") from error
+        raise InputError(f"{uri} holds no {COEFS}. Give a model that token-approx registered.") from error
     except jsonschema.ValidationError as error:
         raise InputError(
-            f"{uri}: {COEFS} breaks the contract at {error.json_path} ({error.message}):"
-            " upgrade token-approx, or pull another version"
+            f"{uri}: {COEFS} breaks the contract at {error.json_path} ({error.message})."
+            " Upgrade token-approx, or pull another version."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{uri}: {COEFS} is damaged ({_line(error)}): pull another version") from error
+        raise InputError(f"{uri}: {COEFS} is damaged ({_line(error)}). Pull another version.") from error
     for entry in coefs["tables"].values():
         if Path(entry["file"]).name != entry["file"]:
-            raise InputError(f"{uri}: the table {entry['file']!r} lies elsewhere: pull another version")
+            raise InputError(
+                f"{uri}: the table {entry['file']!r} is not in the model's folder. Pull another version."
+            )
     return coefs
 
 

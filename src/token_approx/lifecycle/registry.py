@@ -55,12 +55,15 @@ def log_text_model(coefs: Mapping[str, Any], card: str) -> ModelInfo:
     ):
         path = Path(folder, COEFS)
         write_json(path, coefs)
+        tables = {}
+        for name, table in table_files(coefs).items():
+            tables[name] = Path(folder, table.name)
+            tables[name].write_bytes(table.data)
         package = package_estimator(Path(folder))
         logged: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(model),
-            artifacts={"model_coefs": str(path)}
-            | {name: str(table) for name, table in table_files(coefs).items()},
+            artifacts={"model_coefs": str(path)} | {name: str(table) for name, table in tables.items()},
             code_paths=[str(package)],
             model_config={"package": package.name},
             signature=SIGNATURE,

@@ -27,8 +27,8 @@ def check_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(
-            f"output={folder}: no files can be written there ({error.strerror or error}):"
-            " remove what is in the way, or give another folder with output=<folder>"
+            f"output={folder} cannot be written ({error.strerror or error})."
+            " Remove what is in the way, or give another folder with output=<folder>."
         ) from error
 
 
@@ -41,7 +41,7 @@ def write_results(folder: Path, files: Mapping[str, bytes], coefs: Mapping[str, 
     contents = dict(files)
     if coefs is not None:
         contents[contract.SCHEMA_FILE] = contract.schema_text().encode()
-        contents |= {path.name: path.read_bytes() for path in contract.table_files(coefs).values()}
+        contents |= {table.name: table.data for table in contract.table_files(coefs).values()}
         contents[contract.COEFS] = contract.json_bytes(coefs)
     names = sorted({*contents, *([FILE] if coefs is not None else [])})
     before = _written_before(folder)

@@ -5,6 +5,7 @@ MLflow copies the file into each version, together with the estimator's code und
 """
 
 import importlib
+import math
 from typing import Any
 
 import pandas as pd
@@ -34,26 +35,34 @@ class TextModel(PythonModel):
     ) -> pd.DataFrame:
         """Return `input_tokens`, `upper_bound` and `in_domain` of each text; all null where the text is.
 
+        Out of the model's domain the upper bound is the most tokens that the text's bytes can have, and null
+        where nobody knows that: no number that was measured holds there.
+
         Raises:
-            MlflowException: the column is not `text`, a value is no string, or the model has no bound of
+            MlflowException: the column is not `text`, a value is not a string, or the model has no bound of
                 the asked confidence.
         """
         column = model_input.columns[0]
         if column != COLUMN and column not in UNNAMED:
-            raise _refused(f"found the column {column!r}: give the texts as {COLUMN!r} (df[['{COLUMN}']])")
+            raise _refused(
+                f"The column is {column!r}. Give the texts in a column {COLUMN!r} (df[['{COLUMN}']])."
+            )
         texts = model_input[column]
         given = texts.notna()
         strings = texts[given].tolist()
         for text in strings:
             if not isinstance(text, str):
-                raise _refused(f"a text is a string, found {type(text).__name__}")
+                raise _refused(f"A text must be a string, and one is of type {type(text).__name__}.")
         try:
             found = self.estimator.describe_many(strings, (params or {}).get("confidence", 0.95))
         except ValueError as error:
             raise _refused(str(error)) from error
         answer = pd.DataFrame(index=model_input.index)
         for name, kind in (("input_tokens", "Int64"), ("upper_bound", "Int64"), ("in_domain", "boolean")):
-            answer[name] = pd.Series(getattr(found, name), texts.index[given], kind).reindex(texts.index)
+            values = pd.Series(getattr(found, name), texts.index[given])
+            if name == "upper_bound":
+                values = values.where(values < math.inf)
+            answer[name] = values.astype(kind).reindex(texts.index)
         return answer
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import DatasetInput, InputTag, Metric, Run, RunTag
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import Evaluation
@@ -40,6 +40,12 @@ def log_configuration(run: Run, parameters: Mapping[str, Any], config: str) -> N
     new = {key: str(value)[:LONGEST_PARAM] for key, value in parameters.items() if key not in known}
     mlflow.log_params(new)
     mlflow.log_text(config, "config.yaml")
+
+
+def log_description(run: Run, text: str) -> None:
+    """Show a text, in Markdown, above the run's details."""
+    if text:
+        MlflowClient().set_tag(run.info.run_id, MLFLOW_RUN_NOTE, text)
 
 
 def dataset_input(dataset: Dataset, context: str = "training") -> DatasetInput:

@@ -1,22 +1,38 @@
 """Documents out of files, folders, JSON Lines, Parquet, gzip and downloads."""
 
-import gzip
-import json
-import zlib
+import codecs
+import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from token_approx.errors import InputError
 from token_approx.preparing.download import download
+from token_approx.preparing.rows import (
+    GZIP,
+    FileError,
+    holds_rows,
+    message_text,
+    opened,
+    read_rows,
+    refuse_row,
+)
 
-JSON_LINES = (".jsonl", ".ndjson")
-PARQUET = ".parquet"
+NO_TEXT = "no text"
+HALF_A_PAIR = "half a surrogate pair"
 # Git and grep look for a NUL in about as much to tell a binary file.
 BINARY_PROBE = 8192
+
+
+class UnreadableError(InputError):
+    """Raised for a file that holds no document; `reason` says why in two words, to count such files by."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        """Keep the reason."""
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -33,80 +49,41 @@ class ReadingSettings:
     """How documents are read.
 
     `text_column` names the text in JSON Lines and Parquet; `exclude` are patterns of the names of files and
-    folders to be left out of a folder; `cache` keeps downloads; `gutenberg` is the
-    address of a Project Gutenberg text with `{number}` in it.
+    folders to be left out of a folder; `cache` keeps downloads; `gutenberg` is the address of a Project
+    Gutenberg text with `{number}` in it. With `strict` a row of a table or log that cannot be used is an
+    error; otherwise it is left out and counted.
     """
 
     text_column: str
     exclude: tuple[str, ...]
     cache: Path
     gutenberg: str
+    strict: bool = False
 
 
 def read_documents(source: str, reading: ReadingSettings, skipped: Counter[str]) -> Iterator[Document]:
     """Yield the documents of a file, a folder, a URL or a Project Gutenberg number, in a stable order.
 
-    What is left out of a folder is counted in `skipped` by its reason.
+    What is left out of a folder, a table or a log is counted in `skipped` by its reason.
 
     Raises:
-        InputError: there is no such source, or a file that was named is no text or lacks its column.
+        InputError: there is no such source, or a file that was named is not a text or lacks its column.
     """
     path = Path(source)
     if source.startswith(("http://", "https://")):
-        yield from _read_file(download(source, reading.cache), reading)
-    elif path.is_dir():
+        yield from _read_file(download(source, reading.cache), reading, skipped)
+    elif os.path.isdir(path):  # noqa: PTH112 - Path's raises where a name is too long
         yield from _read_folder(path, reading, skipped)
-    elif path.is_file():
-        yield from _read_file(path, reading)
+    elif os.path.isfile(path):  # noqa: PTH113
+        yield from _read_file(path, reading, skipped)
     elif source.isdecimal():
         name = f"gutenberg-{source}"
         url = reading.gutenberg.format(number=source)
-        yield from _read_file(download(url, reading.cache, f"{name}.txt"), reading, name)
+        yield from _read_file(download(url, reading.cache, f"{name}.txt"), reading, skipped, name)
     else:
         raise InputError(
-            f"source={source}: is no file, folder, URL or Project Gutenberg number: give source=<path or URL>"
+            f"source={source} is not a file, a folder, a URL or the number of a Project Gutenberg book."
         )
-
-
-def message_text(row: Mapping[str, Any]) -> str | None:
-    r"""Return the text of a usage log's `messages`: all their text, in order; None if there is none.
-
-    >>> message_text({"messages": [{"content": "a"}, {"content": [{"type": "text", "text": "b"}]}]})
-    'a\nb'
-    """
-    messages = row.get("messages")
-    parts: list[str] = []
-    for message in messages if isinstance(messages, list) else []:
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, str):
-            parts.append(content)
-        elif isinstance(content, list):
-            texts = (block.get("text") for block in content if isinstance(block, dict))
-            parts += [text for text in texts if isinstance(text, str)]
-    return "\n".join(parts) or None
-
-
-def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line or row number from 1, fields) of a JSON Lines (also gzip) or Parquet file.
-
-    Raises:
-        InputError: the file cannot be read, or a line is no JSON object.
-    """
-    if path.suffix == PARQUET:
-        yield from _parquet_rows(path)
-        return
-    for number, line in enumerate(_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path}:{number}: is no JSON ({type(error).__name__}): write one object per line"
-            ) from error
-        if not isinstance(fields, dict):
-            raise InputError(f"{path}:{number}: is no object: write one JSON object per line")
-        yield number, fields
 
 
 def _read_folder(folder: Path, reading: ReadingSettings, skipped: Counter[str]) -> Iterator[Document]:
@@ -120,81 +97,77 @@ def _read_folder(folder: Path, reading: ReadingSettings, skipped: Counter[str]) 
                 skipped["link to a folder"] += 1
             else:
                 for document in _read_folder(path, reading, skipped):
-                    below = f"{path.name}/{document.source}"
+                    below = f"{_readable(path.name)}/{document.source}"
                     yield Document(below, document.category, document.text)
         elif not path.is_file():
-            skipped["no regular file"] += 1
+            skipped["not a regular file"] += 1
         else:
             try:
-                yield from _read_file(path, reading, path.name)
-            except InputError as error:
-                skipped[str(error.__cause__ or "unreadable")] += 1
+                yield from _read_file(path, reading, skipped, path.name)
+            except FileError as error:
+                skipped[error.reason] += 1
 
 
-def _read_file(path: Path, reading: ReadingSettings, source: str | None = None) -> Iterator[Document]:
-    plain = Path(path.stem) if path.suffix == ".gz" else path
-    source = source or plain.stem
-    if plain.suffix in (*JSON_LINES, PARQUET):
-        for number, row in read_rows(path):
-            text = row.get(reading.text_column)
-            text = message_text(row) if text is None else text
-            if not isinstance(text, str):
-                raise InputError(
-                    f"{path}:{number}: field {reading.text_column!r} is no text: name it with text_column="
-                ) from ValueError("no text column")
-            if _is_text(text):
-                yield Document(
-                    str(row.get("source") or source), str(row.get("category") or _category(plain)), text
-                )
+def _read_file(
+    path: Path, reading: ReadingSettings, skipped: Counter[str], source: str | None = None
+) -> Iterator[Document]:
+    plain = Path(path.stem) if path.suffix == GZIP else path
+    if holds_rows(path, reading.text_column):
+        if plain.suffix.removeprefix(".").isdecimal():  # a log that was rotated
+            plain = Path(plain.stem)
+        yield from _read_rows(path, reading, skipped, _readable(source or plain.stem), _category(plain))
     else:
-        yield Document(source, _category(plain), _decode(_bytes(path), path))
+        yield Document(_readable(source or plain.stem), _category(plain), _decode(path))
+
+
+def _read_rows(
+    path: Path, reading: ReadingSettings, skipped: Counter[str], source: str, category: str
+) -> Iterator[Document]:
+    used, left_out = 0, Counter[str]()
+    for number, row, wrong in read_rows(path):
+        text = row.get(reading.text_column)
+        text = message_text(row) if text is None else text
+        problem = wrong or ("" if isinstance(text, str) else NO_TEXT)
+        if isinstance(text, str) and _readable(text) != text:  # which no provider accepts
+            problem = HALF_A_PAIR
+        if problem and reading.strict:
+            raise refuse_row(path, number, problem)
+        if problem:
+            left_out[problem] += 1
+            continue
+        used += 1
+        yield Document(
+            _readable(str(row.get("source") or source)),
+            _readable(str(row.get("category") or category)),
+            str(text),
+        )
+    if left_out and not used:
+        reasons = ", ".join(f"{number} {problem}" for problem, number in left_out.items())
+        raise FileError(
+            f"{path}: none of its rows can be used ({reasons}). Write one JSON object per line, and name the"
+            f" field of the text with text_column= (now {reading.text_column}).",
+            "no text column",
+        )
+    skipped.update(left_out)
 
 
 def _category(path: Path) -> str:
-    return path.suffix.removeprefix(".").lower() or "text"
+    return _readable(path.suffix.removeprefix(".").lower()) or "text"
 
 
-def _decode(data: bytes, path: Path) -> str:
+def _readable(name: str) -> str:
+    # Bytes of a file's name that are not UTF-8, and half surrogate pairs of JSON, cannot be written.
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _decode(path: Path) -> str:
+    with opened(path) as stream:
+        data = stream.read()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise FileError(f"{path} is UTF-16. Convert the file to UTF-8.", "UTF-16")
     if b"\0" in data[:BINARY_PROBE]:
-        raise InputError(f"{path}: is a binary file: give a text") from ValueError("binary")
+        raise FileError(f"{path} is a binary file. Give a text.", "binary")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8: convert the file") from ValueError(
-            "not UTF-8"
-        )
-
-
-def _is_text(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which no provider accepts
-        return False
-    return True
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: is no whole gzip file: copy it again") from ValueError(
-            f"broken gzip ({type(error).__name__})"
-        )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from ValueError("unreadable")
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    import pyarrow as pa  # noqa: PLC0415 - only who reads Parquet needs it
-    from pyarrow import parquet  # noqa: PLC0415
-
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1024):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: is no readable Parquet file: write it again") from error
+        raise FileError(f"{path}: byte {error.start} is not UTF-8. Convert the file.", "not UTF-8") from error

@@ -1,4 +1,4 @@
-"""JSON Lines of a validated model: read, refused with file, line, field and mend, written whole."""
+"""JSON Lines of a validated model: read, refused with file, line, field and remedy, written whole."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,16 +12,16 @@ from token_approx.files import write_whole
 
 Validated = TypeVar("Validated", bound=BaseModel)
 
-MENDS = {
-    "missing": "add it",
-    "extra_forbidden": "remove it: the documented fields alone may stand here, in a record never a text",
-    "int_type": "write a whole number without quotes",
-    "float_type": "write a number without quotes",
-    "string_type": "write a string in quotes",
-    "dict_type": "write an object {name: number}",
-    "finite_number": "write a finite number",
-    "string_pattern_mismatch": "use letters, digits and underscores, starting with no digit",
-    "greater_than_equal": "measure the sample again or remove the line",
+REMEDIES = {
+    "missing": "Add it.",
+    "extra_forbidden": "Remove it: only the documented fields may be here, and a record never holds a text.",
+    "int_type": "Write a whole number without quotes.",
+    "float_type": "Write a number without quotes.",
+    "string_type": "Write a string in quotes.",
+    "dict_type": "Write an object {name: number}.",
+    "finite_number": "Write a finite number.",
+    "string_pattern_mismatch": "Use letters, digits and underscores, and no digit at the start.",
+    "greater_than_equal": "Measure the sample again, or remove the line.",
 }
 
 
@@ -35,7 +35,7 @@ def read_bytes(path: Path, what: str) -> bytes:
         return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         raise InputError(
-            f"{path}: cannot read {what} ({error.strerror or error}): give the path of a JSON Lines file"
+            f"{path}: the {what} cannot be read ({error.strerror or error}). Give a JSON Lines file."
         ) from error
 
 
@@ -48,9 +48,15 @@ def parse_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         fields = json.loads(line, parse_constant=_not_finite)
     except (ValueError, RecursionError) as error:
-        refuse(path, number, "", f"is no JSON ({error})", "write one JSON object per line")
+        refuse(path, number, "", f"the line is not JSON ({error})", "Write one JSON object per line.")
     if not isinstance(fields, dict):
-        refuse(path, number, "", f"is {_shown(fields)}, no object", "write one JSON object per line")
+        refuse(
+            path,
+            number,
+            "",
+            f"the line is {_shown(fields)}, not an object",
+            "Write one JSON object per line.",
+        )
     return fields
 
 
@@ -58,7 +64,7 @@ def validate(model: type[Validated], fields: Mapping[str, Any], path: Path, numb
     """Return the fields as the model.
 
     Raises:
-        InputError: a field is wrong; the message names file, line, field, what was found and the mend.
+        InputError: a field is wrong; the message names file, line and field, and how to correct it.
     """
     try:
         return model.model_validate(fields)
@@ -66,14 +72,14 @@ def validate(model: type[Validated], fields: Mapping[str, Any], path: Path, numb
         first: Mapping[str, Any] = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"] if part != "[key]")
         found = "is missing" if first["type"] == "missing" else f"is {_shown(first['input'])}"
-        mend = MENDS.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
-        refuse(path, number, field, found, mend)
+        remedy = REMEDIES.get(first["type"], f"{first['msg']}.")
+        refuse(path, number, field, found, remedy)
 
 
-def refuse(path: Path, number: int, field: str, found: str, mend: str) -> NoReturn:
+def refuse(path: Path, number: int, field: str, found: str, remedy: str) -> NoReturn:
     """Raise the InputError for a field of a line (number from 1); an empty field means the whole line."""
-    where = f"{path}:{number}: " + (f"field {field!r} " if field else "")
-    raise InputError(f"{where}{found}: {mend}")
+    where = f"{path}:{number}: " + (f"the field {field!r} " if field else "")
+    raise InputError(f"{where}{found}. {remedy}")
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -86,7 +92,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         write_whole(path, "".join(lines).encode())
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}): give another file"
+            f"{path} cannot be written ({error.strerror or error}). Give another file."
         ) from error
 
 

@@ -73,7 +73,7 @@ def read_samples(path: Path) -> list[Sample]:
     """Read and validate a samples file; an id that is left out is computed.
 
     Raises:
-        InputError: the file cannot be read, holds no sample, or has a line that is no valid sample,
+        InputError: the file cannot be read, holds no sample, or has a line that is not a valid sample,
             repeats a text or has an id that is not the hash of its text.
     """
     samples: list[Sample] = []
@@ -91,16 +91,14 @@ def read_samples(path: Path) -> list[Sample]:
                 number,
                 "id",
                 "is not the hash of its text",
-                "leave the id out, or prepare the text again",
+                "Leave the id out, or prepare the text again.",
             )
         if sample.id in line_of_id:
-            refuse(
-                path, number, "text", f"stands on line {line_of_id[sample.id]} too", "remove one of the two"
-            )
+            refuse(path, number, "text", f"is also on line {line_of_id[sample.id]}", "Remove one of the two.")
         line_of_id[sample.id] = number
         samples.append(sample)
     if not samples:
-        raise InputError(f"{path}: holds no samples: prepare some texts first, or give another file")
+        raise InputError(f"{path} holds no samples. Prepare some texts first, or give another file.")
     return samples
 
 

@@ -99,5 +99,5 @@ def _trimmed(pieces: list[str]) -> list[str]:
 def _check_sizes(least: int, most: int) -> None:
     if not 0 < least <= most:
         raise InputError(
-            f"split_rule: least={least}, most={most}: give sizes in runes with 0 < least <= most"
+            f"split_rule: least={least} and most={most} are not sizes in runes with 0 < least <= most."
         )

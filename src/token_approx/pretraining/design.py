@@ -1,6 +1,7 @@
 """The sparse design of hashed byte n-grams: one row per piece, one column per weight."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from token_approx.text.ngrams import KNUTH
 
 Singles = npt.NDArray[np.float32]
 Columns = npt.NDArray[np.int32]
+Keys = npt.NDArray[np.uint32]
 
 ZERO, NINE = ord("0"), ord("9")
 
@@ -36,10 +38,23 @@ class Layout:
 
 def columns(data: Bytes, documents: Ints, low: int, high: int, layout: Layout) -> Columns:
     """Columns of the n-grams that end at bytes low..high, shape (high - low, orders)."""
-    back = len(layout.bits) - 1
+    out = np.empty((high - low, len(layout.bits)), np.int32)
+    found = keys(data, documents, low, high, len(layout.bits), layout.fold)
+    for lag, (key, bits) in enumerate(zip(found, layout.bits, strict=True)):
+        hashed = (key * np.uint32(KNUTH)) >> np.uint32(32 - bits)
+        out[:, lag] = hashed.astype(np.int32) + np.int32(layout.offsets[lag])
+    return out
+
+
+def keys(data: Bytes, documents: Ints, low: int, high: int, orders: int, fold: str) -> Iterator[Keys]:
+    """Yield for each order the n-grams that end at bytes low..high as big-endian integers.
+
+    Each has the shape (high - low,); an array that was yielded is changed by the next one.
+    """
+    back = orders - 1
     first = max(0, low - back)
     folded = data[first:high].copy()
-    if layout.fold == "digits":
+    if fold == "digits":
         folded[(folded >= ZERO) & (folded <= NINE)] = ZERO
     if first == low - back:
         window = folded
@@ -47,18 +62,14 @@ def columns(data: Bytes, documents: Ints, low: int, high: int, layout: Layout) -
         window = np.concatenate([np.full(back - (low - first), LINE_FEED, np.uint8), folded])
     near = documents[np.searchsorted(documents, low - back) : np.searchsorted(documents, high)] - low
     length = high - low
-    out = np.empty((length, len(layout.bits)), np.int32)
     key = np.zeros(length, np.uint32)
-    for order, bits in enumerate(layout.bits, start=1):
-        lag = order - 1
+    for lag in range(orders):
         byte = window[back - lag : back - lag + length].astype(np.uint32)
         for step in range(lag):
             edge = near + step
             byte[edge[(edge >= 0) & (edge < length)]] = LINE_FEED
         key |= byte << np.uint32(8 * lag)
-        hashed = (key * np.uint32(KNUTH)) >> np.uint32(32 - bits)
-        out[:, lag] = hashed.astype(np.int32) + np.int32(layout.offsets[lag])
-    return out
+        yield key
 
 
 class Design:

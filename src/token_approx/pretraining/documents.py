@@ -35,34 +35,53 @@ class Importance:
         return np.where(minor, self.others * weights, weights)
 
 
-def read_documents(paths: Sequence[str], tokens: str) -> pd.DataFrame:
+def read_documents(
+    paths: Sequence[str], tokens: str, counts: str = "", *, counted: bool = True
+) -> pd.DataFrame:
     """Return labelled documents as a frame: corpus, text, tokens, group, category, family, split.
 
-    `tokens` names the column of counts. Documents without text are left out: they teach nothing. A file
-    without `group` has a group per document, one without `category` is a category of its own.
+    `tokens` names the column of counts, in the documents' files or in the file `counts` (columns id, corpus
+    and `tokens`; a document's corpus is the stem of its file's name). With `counted` false a file may lack
+    it: its tokens are NaN. Documents without text are left out: they teach nothing. A file without `group`
+    has a group per document, one without `category` is a category of its own.
 
     Raises:
         InputError: a file cannot be read, or lacks a column or a count.
     """
     if not paths:
-        raise InputError("pretrain needs documents: give documents=[<path>,…]")
-    return pd.concat([_read(Path(path), tokens) for path in paths], ignore_index=True)
+        raise InputError("pretrain needs documents. Give documents=[<path>,…].")
+    table = _load(Path(counts), ("id", "corpus", tokens)) if counts else None
+    return pd.concat([_read(Path(path), tokens, table, counted) for path in paths], ignore_index=True)
 
 
-def _read(path: Path, tokens: str) -> pd.DataFrame:
+def _load(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_json(path, lines=True)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read ({reason}): give Parquet or JSON Lines") from error
-    for column in ("text", tokens):
+        raise InputError(f"{path} cannot be read ({reason}). Give Parquet or JSON Lines.") from error
+    for column in columns:
         if column not in frame:
-            raise InputError(f"{path}: has no column {column!r}: it has {', '.join(map(str, frame.columns))}")
+            raise InputError(f"{path} has no column {column!r}. It has {', '.join(map(str, frame.columns))}.")
+    return frame
+
+
+def _read(path: Path, tokens: str, table: pd.DataFrame | None, counted: bool) -> pd.DataFrame:  # noqa: FBT001
+    frame = _load(path, ("text",))
+    if tokens not in frame and table is not None and (table["corpus"] == path.stem).any():
+        own = table.loc[table["corpus"] == path.stem].set_index("id")[tokens]
+        frame = _load(path, ("text", "id")).assign(**{tokens: lambda found: found["id"].map(own)})
+    elif tokens not in frame and not counted:
+        frame[tokens] = np.nan
+    frame = frame if tokens in frame else _load(path, ("text", tokens))
+    known = frame[tokens].notna().any()
     counts = pd.to_numeric(frame[tokens], errors="coerce")
-    bad = np.flatnonzero(~(counts >= 0))
+    bad = np.flatnonzero(~(counts >= 0)) if counted or known else np.empty(0, np.int64)
     if bad.size:
         found = frame[tokens].iloc[bad[0]]
-        raise InputError(f"{path}: row {bad[0]}, {tokens}: {found} is no token count: count that text again")
+        raise InputError(
+            f"{path}: in row {bad[0]}, {tokens} is {found}, not a number of tokens. Count that text again."
+        )
     defaults = {
         "group": [f"{path.stem}-{row}" for row in range(len(frame))],
         "category": path.stem,

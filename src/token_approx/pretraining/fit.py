@@ -21,6 +21,11 @@ class FitSpec:
     token, `floor` the tokens below which it stops growing; `offset` is added to a piece's expected tokens;
     `ridge` is the penalty on each squared weight (1/tokens^2), by order; `iterations` are steps of conjugate
     gradients; weights are stored in units of 2**-unit_bits tokens, and those below `prune` tokens become 0.
+
+    After the first fit come `passes` more of `more_iterations` steps each, in which an error that the last
+    one left counts by its size instead of its square (Holland and Welsch 1977, "Robust Regression Using
+    Iteratively Reweighted Least-Squares"): relative errors of documents below `least_document` and scaled
+    errors of pieces below `least_piece` count by their squares still.
     """
 
     layout: Layout = field(default_factory=Layout)
@@ -32,6 +37,10 @@ class FitSpec:
     iterations: int = 100
     unit_bits: int = 12
     prune: float = 0.0
+    passes: int = 0
+    more_iterations: int = 20
+    least_document: float = 0.01
+    least_piece: float = 0.2
 
 
 def fit_table(
@@ -56,25 +65,59 @@ def fit_weights(corpus: Corpus, importance: Floats, spec: FitSpec) -> Floats:
     piece = np.repeat(importance, counted) / (np.diff(edges) * density + spec.offset)
     document = spec.document * importance / np.maximum(tokens, spec.floor) ** 2
     ridge = np.repeat(np.asarray(spec.ridge), [1 << bits for bits in spec.layout.bits])
-    return conjugate_gradients(design, target, piece, document, ridge, spec.iterations)
+    # The scale only speeds the steps up: that of the first fit, which is dear, serves the later ones.
+    scale = ridge + design.backward(piece) + design.document_squares(document)
+    problem = Problem(design, target, ridge, scale)
+    weights = conjugate_gradients(problem, piece, document, spec.iterations, np.zeros(design.size))
+    for _ in range(spec.passes):
+        error = design.forward(weights) - target
+        whole = np.add.reduceat(error, design.documents[:-1]) / np.maximum(tokens, spec.floor)
+        pieces = piece * by_size(error * np.sqrt(piece / np.repeat(importance, counted)), spec.least_piece)
+        documents = document * by_size(whole, spec.least_document)
+        weights = conjugate_gradients(problem, pieces, documents, spec.more_iterations, weights)
+    return weights
+
+
+def by_size(error: Floats, least: float) -> Floats:
+    """Return the factors that make squares of errors count by the errors' size, shape (errors,).
+
+    Errors below `least` have the factor of `least`; the sum of squares times factors is the sum of squares.
+    """
+    squares = error**2
+    factors = 1.0 / np.maximum(np.abs(error), least)
+    total = float(factors @ squares)
+    return factors * (float(squares.sum()) / total if total > 0.0 else least)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Pieces and what they should cost: `target` in tokens, shape (pieces,).
+
+    `ridge` is the penalty and `scale` the size of the second derivative by column, shape (columns,).
+    """
+
+    design: Design
+    target: Floats
+    ridge: Floats
+    scale: Floats
 
 
 def conjugate_gradients(
-    design: Design, target: Floats, piece: Floats, document: Floats, ridge: Floats, iterations: int
+    problem: Problem, piece: Floats, document: Floats, iterations: int, start: Floats
 ) -> Floats:
     """Minimise piece errors^2 . piece + document errors^2 . document + weights^2 . ridge; shape (columns,).
 
-    `target` and `piece` have shape (pieces,), `document` (documents,), `ridge` (columns,).
+    `piece` has shape (pieces,), `document` (documents,); steps begin at `start`, shape (columns,).
     """
+    design, ridge, scale = problem.design, problem.ridge, problem.scale
     counted = np.diff(design.documents)
 
     def weighted(error: Floats) -> Floats:
         whole = np.add.reduceat(error, design.documents[:-1]) * document
         return error * piece + np.repeat(whole, counted)
 
-    scale = ridge + design.backward(piece) + design.document_squares(document)
-    weights = np.zeros(design.size)
-    gradient = design.backward(weighted(target))
+    weights = start.copy()
+    gradient = design.backward(weighted(problem.target - design.forward(start))) - ridge * weights
     step = gradient / scale
     slope = float(gradient @ step)
     for _ in range(iterations):

@@ -46,7 +46,7 @@ def openai_tokenizer(name: str) -> Any:  # noqa: ANN401 - tiktoken.Encoding, an 
     except ImportError as error:
         raise _missing(error) from error
     except OSError as error:
-        raise InputError(f"tokenizer.name={name}: bpe-openai carries no such vocabulary") from error
+        raise InputError(f"tokenizer.name={name} is not a vocabulary that bpe-openai holds.") from error
     lines = gzip.decompress(packed).decode("ascii").splitlines()
     ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
     return _encoding(name, ranks, _pattern_of(openai_public, name))
@@ -68,10 +68,10 @@ def claude_2(path: str) -> Ends:
         pattern = vocabulary["pat_str"]
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
-        raise InputError(f"{path}: {reason}: give tokenizer.path=<claude.json>") from error
+        raise InputError(f"{path} {reason}. Give tokenizer.path=<claude.json>.") from error
     except (ValueError, KeyError, AttributeError) as error:
-        reason = f"is no claude.json ({error!r})"
-        raise InputError(f"{path}: {reason}: take it from @anthropic-ai/tokenizer") from error
+        reason = f"is not a claude.json ({error!r})"
+        raise InputError(f"{path} {reason}. Take it from the npm package @anthropic-ai/tokenizer.") from error
     return _ends(_encoding("claude_2", ranks, pattern), normalised_ends)
 
 
@@ -102,10 +102,10 @@ def _pattern_of(openai_public: Any, name: str) -> str:  # noqa: ANN401 - a modul
     try:
         return str(openai_public.ENCODING_CONSTRUCTORS[name]()["pat_str"])
     except KeyError as error:
-        raise InputError(f"tokenizer.name={name}: tiktoken knows no such encoding") from error
+        raise InputError(f"tokenizer.name={name} is not an encoding of tiktoken.") from error
     finally:
         openai_public.load_tiktoken_bpe = original
 
 
 def _missing(error: ImportError) -> MissingExtraError:
-    return MissingExtraError(f"{error.name} is not installed: run pip install 'token-approx[pretrain]'")
+    return MissingExtraError(f"{error.name} is not installed. Run: pip install 'token-approx[pretrain]'")

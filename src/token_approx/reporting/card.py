@@ -1,8 +1,12 @@
-"""The model card: what a registered version is for, how far to trust it, and how to mend it, in Markdown."""
+"""The model card in Markdown: what a version is for, how far to trust it, and how to recalibrate it."""
 
 import re
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table as DrawnTable
 
 from token_approx.fitting.comparison import Comparison
 from token_approx.reporting.facts import Table, error_tables, known_gaps
@@ -16,6 +20,8 @@ RECALIBRATE = (
 # What would begin a link, code, emphasis or HTML; names have underscores inside words alone.
 MARKUP = re.compile(r"[\\`*\[\]<>#]")
 FENCE = "```"
+# A line of a table is never broken.
+WIDEST = 10_000
 
 
 def model_card(compared: Comparison, reported: Report, coefs: Mapping[str, Any]) -> str:
@@ -72,16 +78,16 @@ def _error(compared: Comparison) -> Iterator[str]:
 
 def _table(table: Table) -> list[str]:
     # MLflow draws Markdown's tables without any space between the columns: a block keeps what stands here.
-    rows = [[_plain_code(cell) for cell in row] for row in (table.columns, *table.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.ljust(width) if place < table.labels else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-    return [f"## {table.title}", "", table.note, "", FENCE, *(line.rstrip() for line in lines), FENCE]
+    drawn = DrawnTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for place, column in enumerate(table.columns):
+        drawn.add_column(_plain_code(column), justify="left" if place < table.labels else "right")
+    for row in table.rows:
+        drawn.add_row(*map(_plain_code, row))
+    page = Console(file=StringIO(), width=WIDEST, markup=False, color_system=None)
+    with page.capture() as captured:
+        page.print(drawn)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    return [f"## {table.title}", "", table.note, "", FENCE, *lines, FENCE]
 
 
 def _plain_code(text: str) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from token_approx.fitting.bounds import at_level, evaluate_bounds, fewest_records, supported, upper_bounds
+from token_approx.estimator.bounds import at_level
+from token_approx.fitting.bounds import evaluate_bounds, fewest_records, supported, upper_bounds
 from token_approx.fitting.candidates import fit
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings, leave_sources_out, out_of_fold

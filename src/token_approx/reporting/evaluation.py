@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from token_approx.fitting.bounds import Bound, at_level, evaluate_bounds
+from token_approx.estimator.bounds import Bound, at_level
+from token_approx.fitting.bounds import evaluate_bounds
 from token_approx.fitting.dataset import Dataset, Floats
 from token_approx.fitting.metrics import SHORT, intervals, mean_intervals, metrics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure

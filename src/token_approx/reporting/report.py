@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from joblib import Parallel, delayed
 
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting import comparison as results
-from token_approx.fitting.bounds import Bound, by_kind, lower_bounds, upper_bounds
+from token_approx.fitting.bounds import by_kind, lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.labelling.counters.protocol import REQUEST
@@ -50,9 +52,13 @@ class Report:
 
 
 def report(
-    compared: Comparison, settings: ComparisonSettings, levels: Sequence[float] | None, calibrated_on: str
+    compared: Comparison,
+    settings: ComparisonSettings,
+    levels: Sequence[float] | None,
+    calibrated_on: str,
+    workers: int = 1,
 ) -> Report:
-    """Return everything to report of a comparison.
+    """Return everything to report of a comparison; `workers` processes draw the figures.
 
     Raises:
         InputError: a level was asked for that the training records do not support.
@@ -87,9 +93,10 @@ def report(
     if labels.any():
         tables["errors_by_category"] = breakdown("category", labels, tokens, estimates)
         drawn["errors_by_category"] = category_figure(tables["errors_by_category"], name)
+    pictures = Parallel(n_jobs=workers)(delayed(png)(figure) for figure in drawn.values())
     return Report(
         tables={key: table for key, table in tables.items() if len(table)},
-        figures={key: png(figure) for key, figure in drawn.items()},
+        figures=dict(zip(drawn, pictures, strict=True)),
         upper=upper,
         lower=lower,
     )

@@ -53,7 +53,7 @@ def downloaded(uri: str, confidence: float) -> Iterator[ScoringModel]:
             raise unavailable(uri, "loaded", error) from error
         outputs = model.metadata.get_output_schema()
         if outputs is None or outputs.input_names() != RESULTS.names:
-            raise InputError(f"{uri}: is no model of texts: give a model that token-approx registered")
+            raise InputError(f"{uri} is not a model of texts. Give a model that token-approx registered.")
         try:
             model.predict(pd.DataFrame({"text": [""]}), params={"confidence": confidence})
         except MlflowException as error:
@@ -136,4 +136,4 @@ def _batches(texts: Texts, piece: Piece) -> Iterator[pa.RecordBatch]:
                 yield batch
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{piece.file}: is damaged ({reason}): give another file") from error
+        raise InputError(f"{piece.file} is damaged ({reason}). Give another file.") from error

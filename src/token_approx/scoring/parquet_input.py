@@ -71,7 +71,7 @@ def open_texts(path: Path, column: str, group_by: str = "") -> Texts:
         metadata, schema = _footer(file)
         first = first or schema
         if schema != first:
-            raise InputError(f"{file}: has other columns than {files[0].name}: score folders of one schema")
+            raise InputError(f"{file} has other columns than {files[0].name}. Score folders of one schema.")
         sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
         pieces += _pieces(file, sizes)
         rows += metadata.num_rows
@@ -113,19 +113,19 @@ def _files(path: Path) -> tuple[Path, ...]:
     if path.is_file():
         return (path,)
     if not path.is_dir():
-        raise InputError(f"{path}: is no file or folder: give input=<Parquet file, or folder of them>")
+        raise InputError(f"{path} is not a file or folder. Give input=<Parquet file, or folder of them>.")
     found = sorted(
         file
         for file in path.rglob("*.parquet")
         if not any(part[0] in "._" for part in file.relative_to(path).parts)
     )
     if not found:
-        raise InputError(f"{path}: holds no *.parquet file: give input=<Parquet file, or folder of them>")
+        raise InputError(f"{path} holds no *.parquet file. Give input=<Parquet file, or folder of them>.")
     for file in found:
         if any("=" in part for part in file.relative_to(path).parts[:-1]):
             raise InputError(
-                f"{file.parent}: is a partition, whose column is not in its files: score one partition at a"
-                " time"
+                f"{file.parent} is a partition, whose column is not in its files. Score one partition at a"
+                " time."
             )
     return tuple(found)
 
@@ -137,7 +137,7 @@ def _footer(file: Path) -> tuple[pq.FileMetaData, pa.Schema]:
             return opened.metadata, pa.schema(fields)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{file}: is no readable Parquet file ({reason}): give another input") from error
+        raise InputError(f"{file} is not a readable Parquet file ({reason}). Give another input.") from error
 
 
 def _check_columns(path: Path, schema: pa.Schema, column: str, group_by: str) -> None:
@@ -146,22 +146,24 @@ def _check_columns(path: Path, schema: pa.Schema, column: str, group_by: str) ->
             near = difflib.get_close_matches(name, schema.names, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise InputError(
-                f"{path}: has no column {name!r}{hint}: give {parameter}=<one of {_listed(schema.names)}>"
+                f"{path} has no column {name!r}{hint}. Give {parameter}=<one of {_listed(schema.names)}>."
             )
     kind = schema.field(column).type
     if not pa.types.is_string(kind):
-        raise InputError(f"{path}: column {column!r} is {kind}, not text: give column=<a column of strings>")
+        raise InputError(
+            f"{path}: the column {column!r} is {kind}, not text. Give column=<a column of strings>."
+        )
     for name in schema.names:
         if schema.names.count(name) > 1:
-            raise InputError(f"{path}: has two columns {name!r}: rename one")
+            raise InputError(f"{path} has two columns {name!r}. Rename one.")
     taken = [name for name in RESULTS.names if name in schema.names]
     if taken:
-        raise InputError(f"{path}: has a column {taken[0]!r} already: rename it, or score its source")
+        raise InputError(f"{path} has a column {taken[0]!r} already. Rename it, or score its source.")
     if group_by == column:
-        raise InputError(f"group_by={group_by}: would put the texts into the run: give another column")
+        raise InputError(f"group_by={group_by} would put the texts into the run. Give another column.")
     if group_by and not _is_label(schema.field(group_by).type):
         found = schema.field(group_by).type
-        raise InputError(f"group_by={group_by}: is {found}: give a column of strings, whole numbers or dates")
+        raise InputError(f"group_by={group_by} is {found}. Give a column of strings, whole numbers or dates.")
 
 
 def _is_label(kind: pa.DataType) -> bool:

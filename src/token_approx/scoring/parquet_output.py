@@ -44,7 +44,7 @@ def staged(output: Path, source: Path, *, overwrite: bool) -> Iterator[Path]:
             output.rename(replaced)
         staging.rename(output)
     except OSError as error:
-        raise InputError(f"{output}: cannot be written ({error.strerror}): give another output") from error
+        raise InputError(f"{output} cannot be written ({error.strerror}). Give another output.") from error
     finally:
         for left in (staging, replaced):
             shutil.rmtree(left, ignore_errors=True)
@@ -68,7 +68,7 @@ def totals(folder: Path, group_by: str = "") -> pd.DataFrame:
                 total = part if total is None else _summed(pa.concat_tables([total, part]))
                 if len(total) > MOST_GROUPS:
                     raise InputError(
-                        f"group_by={group_by}: has more than {MOST_GROUPS} values: give a column with fewer"
+                        f"group_by={group_by} has more than {MOST_GROUPS} values. Give a column with fewer."
                     )
     if total is None or not len(total):
         return pd.DataFrame(
@@ -84,13 +84,15 @@ def check_output(output: Path, source: Path, *, overwrite: bool) -> None:
     """Check that `output` can become the output: what `staged` raises, but for failures to write."""
     inside, outside = output.resolve(), source.resolve()
     if inside == outside or outside in inside.parents or inside in outside.parents:
-        raise InputError(f"{output}: overlaps with the input {source}: give an output beside it")
+        raise InputError(f"{output} overlaps with the input {source}. Give an output beside it.")
     if not output.exists():
         return
     if not overwrite:
-        raise InputError(f"{output}: exists already: give another output, or overwrite=true")
+        raise InputError(f"{output} exists already. Give another output, or overwrite=true.")
     if not output.is_dir() or any(not OURS.fullmatch(path.name) for path in output.iterdir()):
-        raise InputError(f"{output}: holds more than part files, which overwrite=true would delete")
+        raise InputError(
+            f"{output} holds more than part files, and overwrite=true would delete them. Give another output."
+        )
 
 
 def _name_parts(folder: Path) -> None:

@@ -48,12 +48,12 @@ ON_THIS_MACHINE = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host":
 
 
 def missing() -> str:
-    """Return what Spark lacks here to be started, and the mend; "" if nothing."""
+    """Return what Spark lacks here to be started, and how to get it; "" if nothing."""
     if importlib.util.find_spec("pyspark") is None:
-        return "pyspark is not installed: pip install 'token-approx[spark]'"
+        return "pyspark is not installed. Run: pip install 'token-approx[spark]'"
     home = os.environ.get("JAVA_HOME")
     if not shutil.which(Path(home, "bin", "java") if home else "java"):
-        return "no Java was found: install Java 17 or later, or set JAVA_HOME"
+        return "no Java was found. Install Java 17 or later, or set JAVA_HOME."
     return ""
 
 
@@ -113,7 +113,7 @@ def session(master: str, memory: str) -> "Iterator[SparkSession]":
         context = SparkContext(conf=conf, gateway=gateway)
     except (PySparkException, Py4JError, OSError) as error:
         raise InputError(
-            f"engine=spark: Spark does not start ({_line(error)}): see master and Java"
+            f"engine=spark: Spark does not start ({_line(error)}). Check master= and Java."
         ) from error
     try:
         yield SparkSession(context)
@@ -153,7 +153,7 @@ def score_with_spark(
             f"file://{folder.absolute()}"
         )
     except (PySparkException, Py4JError) as error:
-        raise InputError(f"{texts.files[0]}: Spark gives up ({_line(error)})") from error
+        raise InputError(f"{texts.files[0]}: Spark gives up ({_line(error)}).") from error
 
 
 def score_files_with_spark(
@@ -176,7 +176,7 @@ def score_files_with_spark(
     try:
         spark.sparkContext.parallelize(range(count), count).foreach(work)
     except (PySparkException, Py4JError) as error:
-        raise InputError(f"{texts.files[0]}: Spark gives up ({_line(error)})") from error
+        raise InputError(f"{texts.files[0]}: Spark gives up ({_line(error)}).") from error
 
 
 def _score_piece(texts: Texts, model_path: Path, confidence: float, folder: Path, number: int) -> None:

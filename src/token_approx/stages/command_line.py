@@ -71,7 +71,7 @@ def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Colle
         kinds = (int, float) if key.rpartition(".")[2] in fractions else (int,)
         if not isinstance(value, kinds) or isinstance(value, bool) or value < smallest:
             kind = "number" if float in kinds else "whole number"
-            raise UsageError(f"{key}={value}: give a {kind} of at least {smallest}")
+            raise UsageError(f"{key}={value} is not a {kind} of at least {smallest}.")
 
 
 def optional_number(config: DictConfig, key: str, meaning: str) -> float | None:
@@ -88,7 +88,7 @@ def optional_number(config: DictConfig, key: str, meaning: str) -> float | None:
     except (TypeError, ValueError):
         number = math.nan
     if not 0 <= number < math.inf:
-        raise UsageError(f"{key}={value}: give {meaning}")
+        raise UsageError(f"{key}={value} is not valid. Give {meaning}.")
     return number
 
 
@@ -113,8 +113,8 @@ def _store_message(error: Exception) -> str:
     reason = next(filter(None, str(error).splitlines()), type(error).__name__)
     store = hidden_password(mlflow.get_tracking_uri())
     if "full" in reason or "No space" in reason:
-        return f"MLflow at {store}: {reason}: make room on its disk, and run the same command again"
-    return f"MLflow at {store}: {reason}: see that it can be reached, and run the same command again"
+        return f"MLflow at {store}: {reason}. Make room on its disk, and run the same command again."
+    return f"MLflow at {store}: {reason}. Check that it can be reached, and run the same command again."
 
 
 def hidden_password(uri: str) -> str:

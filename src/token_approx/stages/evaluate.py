@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import DriftError, InputError, UsageError
-from token_approx.fitting.bounds import Bound
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting.dataset import Dataset, Floats, read_dataset
 from token_approx.lifecycle import tracking
 from token_approx.lifecycle.contract import sha256
@@ -31,9 +31,9 @@ def evaluate(config: DictConfig) -> None:
     check_numbers(config, LEAST)
     limits = _limits(config)
     if not config.model:
-        raise UsageError("evaluate needs a model: give model=models:/<name>@champion, or a model_coefs.json")
+        raise UsageError("evaluate needs a model. Give model=models:/<name>@champion, or a model_coefs.json.")
     if not config.records:
-        raise UsageError("evaluate needs records: give records=<path> (-P records=<path>)")
+        raise UsageError("evaluate needs records. Give records=<path> (-P records=<path>).")
     path = Path(config.records)
     dataset = read_dataset(path.name, config.records, config.sources, config.langs)
     model = load_model(config.model)
@@ -71,11 +71,11 @@ def _linear_sums(dataset: Dataset, features: Mapping[str, Floats], model: Loaded
             sums[name] = estimator.linear_sums(features)
         elif name == model.name:
             raise InputError(
-                f"{dataset.path}: not all its records have the feature {lacking[0]!r}, which {name} weighs:"
-                " label the samples again, or keep those that have it (sources=[…], langs=[…])"
+                f"{dataset.path}: not all its records have the feature {lacking[0]!r}, which {name} weighs."
+                " Label the samples again, or keep those that have it (sources=[…], langs=[…])."
             )
         else:
-            console.notice(f"{name} is left out: not all records have the feature {lacking[0]!r}")
+            console.notice(f"{name} is left out: not all records have the feature {lacking[0]!r}.")
     return sums
 
 
@@ -83,12 +83,12 @@ def _tell_differences(dataset: Dataset, records_sha256: str, model: LoadedModel)
     reference_model, counts_of = model.coefs["model"], model.estimator.counts_of
     if dataset.reference_model != reference_model:
         console.notice(
-            f"the records are counts of {dataset.reference_model}, the model is of {reference_model}"
+            f"The records are counts of {dataset.reference_model}, but the model is of {reference_model}."
         )
     if dataset.counts_of not in (None, counts_of):
-        console.notice(f"the records count {dataset.counts_of}, the model estimates {counts_of}")
+        console.notice(f"The records count {dataset.counts_of}, but the model estimates {counts_of}.")
     if model.coefs.get("provenance", {}).get("records_sha256") == records_sha256:
-        console.notice("the model was fitted on this file: its error on other records is larger")
+        console.notice("The model was fitted on this file. Its error on other records is larger.")
 
 
 def _summary(name: str, dataset: Dataset, assessment: Assessment, run: Run) -> None:
@@ -115,8 +115,8 @@ def _check(name: str, path: Path, assessment: Assessment, limits: Mapping[str, f
         found = assessment.metrics[f"{MODEL}/{LIMITS[limit]}"]
         if abs(found) > most:
             raise DriftError(
-                f"{LIMITS[limit]} is {found:.2f} %, over {limit}={most:g}: {name} no longer holds for {path}:"
-                " see its run, label fresh samples and train on them"
+                f"{LIMITS[limit]} is {found:.2f} %, over {limit}={most:g}: {name} no longer holds for {path}."
+                " Look at its run, label fresh samples, and train on them."
             )
 
 

@@ -1,6 +1,7 @@
 """Samples -> records: counts tokens with a provider or tokenizer, tracked in MLflow."""
 
 import time
+from collections import Counter
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -38,7 +39,9 @@ def label(config: DictConfig) -> None:
     counter = instantiate(config.counter, _convert_="all")
     settings = LabellingSettings(framing=config.framing, **OmegaConf.to_container(config.labelling))  # type: ignore[arg-type]
     chosen = HydraConfig.get().runtime.choices["counter"]
-    progress = Progress(len(samples))
+    # Only a counter that reads a log leaves rows out.
+    left_out: Counter[str] = getattr(counter, "left_out", Counter())
+    progress = Progress(len(samples), left_out=left_out)
     with tracking.parent_run(config.experiment, f"label · {chosen} · {counter.model}") as run:
         parameters = {"counter": chosen, "model": counter.model}
         parameters |= {name: config[name] for name in ("samples", "out", "framing")}
@@ -61,8 +64,8 @@ def label(config: DictConfig) -> None:
             labelling_run.log_results(run, samples, records, sha256(out), figure)
         if progress.missing:
             raise UnfinishedError(
-                f"{progress.missing} of {progress.samples} samples are missing: run the same command again,"
-                " which asks for those alone"
+                f"{progress.missing} of {progress.samples} samples are missing. Run the same command again:"
+                " it asks for those alone."
             )
 
 

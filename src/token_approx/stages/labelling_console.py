@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from token_approx.labelling import progress as labelling
+from token_approx.labelling.attempts import duration
 from token_approx.labelling.label import skipped_path
 
 
@@ -48,7 +49,11 @@ def labelling_summary(progress: labelling.Progress, out: Path, seconds: float) -
         "counted": f"{progress.counted} in {seconds:.1f} s ({rate:.1f}/s), {progress.requests} requests",
     }
     if progress.framing_tokens is not None:
-        lines["framing"] = f"{progress.framing_tokens} tokens subtracted from every count"
+        lines["framing"] = f"{progress.framing_tokens} tokens are subtracted from every count"
+    if progress.left_out:
+        lines["log"] = f"{progress.left_out.total()} rows are left out ({_kinds(progress.left_out)})"
+    if progress.asked_to_wait:
+        lines["waited"] = f"the provider asked to wait up to {duration(progress.asked_to_wait)}"
     if progress.errors:
         lines["errors"] = _kinds(progress.errors)
     if progress.skipped:

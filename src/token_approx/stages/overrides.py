@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -55,7 +55,7 @@ def unknown(given: str, name: str, valid: Sequence[str], parent: str = "") -> st
     near = difflib.get_close_matches(name, valid, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     where = f" in {parent}" if parent else ""
-    return f"unknown {given}{hint}: valid{where} are {', '.join(valid)}"
+    return f"unknown {given}{hint}. Valid names{where}: {', '.join(valid)}."
 
 
 def _unbundled(arguments: Iterable[str]) -> Iterator[str]:
@@ -68,12 +68,12 @@ def _unbundled(arguments: Iterable[str]) -> Iterator[str]:
             parts = shlex.split(value)
         except ValueError:
             raise UsageError(
-                f"overrides={value}: a quote is opened and not closed: write overrides=\"name='a value'\""
+                f"overrides={value}: a quote is opened and not closed. Write overrides=\"name='a value'\""
             ) from None
         for part in parts:
             if "=" not in part and not part.startswith(("~", "-")):
                 raise UsageError(
-                    f"overrides={value}: {part!r} is not name=value: write overrides='seed=1 workers=2'"
+                    f"overrides={value}: {part!r} is not name=value. Write overrides='seed=1 workers=2'."
                 )
         yield from _unbundled(parts)
 
@@ -90,7 +90,7 @@ def _sorted(arguments: list[str]) -> tuple[list[str], list[str]]:
         elif "=" in argument or argument.startswith("~"):
             overrides.append(argument)
         else:
-            raise UsageError(f"{argument}: this is not name=value: write, for example, seed=1")
+            raise UsageError(f"{argument} is not name=value. Write, for example, seed=1.")
         known = _hydra_flags()
         # What `mlflow run` does not know either, it passes on as `--name value`.
         takes_value = argument.startswith("-") and known.get(name, True)
@@ -124,7 +124,7 @@ def _written(override: str, valid: DictConfig, *, sweep: bool) -> str:
         return f"{name}=[{','.join(_quoted(each) for each in value.split(',') if each)}]"
     try:
         read = OverridesParser.create().parse_override(override).value()
-    except OverrideParseException:
+    except HydraException:
         return f"{name}={_quoted(value)}"
     if sweep or isinstance(read, list | dict) or not equals or value.startswith(QUOTES):
         return override

@@ -20,12 +20,13 @@ def prepare(config: DictConfig) -> None:
     """Write the samples that the configuration describes."""
     check_numbers(config, LEAST)
     if not str(config.source):
-        raise UsageError("prepare needs a text: give source=<path, URL or Project Gutenberg number>")
+        raise UsageError("prepare needs a text. Give source=<path, URL or Project Gutenberg number>.")
     reading = ReadingSettings(
         text_column=config.text_column,
         exclude=tuple(config.exclude),
         cache=Path(config.cache),
         gutenberg=config.gutenberg,
+        strict=config.strict,
     )
     skipped: Counter[str] = Counter()
     documents = read_documents(str(config.source), reading, skipped)
@@ -35,7 +36,7 @@ def prepare(config: DictConfig) -> None:
     if not samples:
         left_out = ", ".join(f"{number} {kind}" for kind, number in sorted(skipped.items()))
         raise InputError(
-            f"source={config.source}: gives no samples{f' ({left_out})' if left_out else ''}: give a text"
+            f"source={config.source} gives no samples{f' ({left_out})' if left_out else ''}. Give a text."
         )
     out = Path(config.out)
     write_samples(out, samples)

@@ -16,34 +16,41 @@ from token_approx.files import write_whole
 from token_approx.lifecycle import tracking
 from token_approx.pretraining.documents import held_out, read_documents
 from token_approx.pretraining.fit import FitSpec, fit_table
+from token_approx.pretraining.known import ngram_counts, with_known_ngrams
 from token_approx.pretraining.pieces import Bytes, Corpus, gather_counted, gather_traced
+from token_approx.pretraining.store import EndsStore
 from token_approx.reporting.breakdown import breakdown, category_figure
 from token_approx.reporting.figures import png
 from token_approx.stages import console
 from token_approx.stages.command_line import run_stage
+from token_approx.text.counts import encode
 from token_approx.text.ngrams import NgramTable
 
 
 def pretrain(config: DictConfig) -> None:
     """Fit the table that the configuration describes."""
     if not config.name:
-        raise UsageError("pretrain needs a name for the table: give name=<name>")
-    documents = read_documents(config.documents, config.tokens)
+        raise UsageError("pretrain needs a name for the table. Give name=<name>.")
     ends: Callable[[str], Bytes] | None = instantiate(config.tokenizer)
+    documents = read_documents(config.documents, config.tokens, config.counts, counted=ends is None)
     spec: FitSpec = instantiate(config.fit, _convert_="all")
     outside = held_out(documents, config.held_out, config.seed)
     with tracking.parent_run(config.experiment, f"pretrain · {config.name}") as run:
         tracking.log_configuration(run, _parameters(config), OmegaConf.to_yaml(config, resolve=True))
+        tracking.log_description(run, config.description)
         inside = documents[~outside]
         importance = instantiate(config.importance, _convert_="all").of(inside)
         corpus = _corpus(inside, ends, spec.pieces.head)
+        if isinstance(ends, EndsStore):
+            ends.save()
         provenance = _provenance(config, documents, corpus)
-        table = fit_table(corpus, importance, spec, config.name, provenance)
+        counted = ngram_counts(inside["text"], spec.layout.fold)
+        table = with_known_ngrams(fit_table(corpus, importance, spec, config.name, provenance), *counted)
         del corpus
         path = Path(config.out or f"{config.reports}/{config.name}.json")
         path.parent.mkdir(parents=True, exist_ok=True)
         table.save(path)
-        categories, whole = _errors(table, documents[outside])
+        categories, whole = _errors(table, documents[outside & documents["tokens"].notna()])
         files = {
             "tables/by_category.csv": tracking.table_csv(categories),
             "tables/summary.csv": tracking.table_csv(whole),
@@ -51,7 +58,7 @@ def pretrain(config: DictConfig) -> None:
         }
         for name, data in files.items():
             write_whole(Path(config.reports, config.name, name), data)
-        tracking.log_files(run.info.run_id, files | {f"{config.name}.json": path.read_bytes()})
+        tracking.log_files(run.info.run_id, files | {path.name: path.read_bytes()})
         tracking.log_metrics(run, _metrics(whole))
     console.table(f"{path}: errors on held-out documents", whole)
 
@@ -60,17 +67,19 @@ def _corpus(documents: pd.DataFrame, ends: Callable[[str], Bytes] | None, head: 
     texts = documents["text"].tolist()
     if ends is None:
         return gather_counted(texts, documents["tokens"].to_numpy())
-    _check(texts, documents["tokens"].tolist(), ends)
+    _check(documents[documents["tokens"].notna()], ends, head)
     return gather_traced(texts, ends, head)
 
 
-def _check(texts: list[str], tokens: list[float], ends: Callable[[str], Bytes], sample: int = 50) -> None:
+def _check(documents: pd.DataFrame, ends: Callable[[str], Bytes], head: int, sample: int = 50) -> None:
     # A wrong vocabulary would teach the table another tokenizer: compare some documents' own counts.
-    for text, counted in list(zip(texts, tokens, strict=True))[:: max(1, len(texts) // sample)]:
+    whole = documents[documents["text"].map(lambda text: len(encode(text)) <= head)]
+    for text, counted in whole[["text", "tokens"]][:: max(1, len(whole) // sample)].itertuples(index=False):
         found = int(ends(text).sum())
         if found != counted:
             raise InputError(
-                f"the tokenizer counts {found} tokens where the documents say {counted:.0f}: use theirs"
+                f"The tokenizer counts {found} tokens where the documents say {counted:.0f}. Use the"
+                " tokenizer that counted them."
             )
 
 
@@ -90,6 +99,7 @@ def _provenance(config: DictConfig, documents: pd.DataFrame, corpus: Corpus) -> 
     return {
         "documents": {Path(path).name: _sha256(Path(path)) for path in config.documents},
         "counts": config.tokens,
+        "tokenizer": {key: value for key, value in config.tokenizer.items() if key not in ("path", "store")},
         "trained_on": {"documents": len(corpus.documents) - 1, "bytes": int(corpus.data.size)},
         "labelled_documents": len(documents),
         "fit": OmegaConf.to_container(config.fit, resolve=True),

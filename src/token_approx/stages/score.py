@@ -19,9 +19,9 @@ from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, optional_number, run_stage
 
 NEEDED = {
-    "model": "score needs a model: give model=models:/<name>@champion",
-    "input": "score needs texts: give input=<Parquet file, or folder of them>",
-    "output": "score needs an output: give output=<the folder to make>",
+    "model": "score needs a model. Give model=models:/<name>@champion.",
+    "input": "score needs texts. Give input=<Parquet file, or folder of them>.",
+    "output": "score needs an output. Give output=<the folder to make>.",
 }
 ENGINES = ("auto", "arrow", "spark", "spark-files")
 PARAMETERS = ("input", "output", "column", "confidence", "group_by", "price_per_million", "engine", "master")
@@ -86,7 +86,9 @@ def chosen_engine(config: DictConfig, texts: Texts) -> str:
     reason = missing = spark.missing()
     if not reason and wanted == "spark":
         changed = spark.changed_by_spark(texts)
-        reason = f"Spark would change the type of column {changed!r}" if changed else ""
+        reason = (
+            f"Spark would change the type of the column {changed!r}. Give engine=arrow." if changed else ""
+        )
     if reason and (cluster or config.engine != "auto"):
         raise (MissingExtraError if missing else InputError)(f"engine={wanted}: {reason}")
     return "arrow" if reason else wanted
@@ -98,11 +100,13 @@ def _check(config: DictConfig) -> None:
             raise UsageError(message)
     check_numbers(config, {"spark_from_gb": 0}, fractions=("spark_from_gb",))
     if config.engine not in ENGINES:
-        raise UsageError(f"engine={config.engine}: valid are {', '.join(ENGINES)}")
+        raise UsageError(f"engine={config.engine} is unknown. Valid values: {', '.join(ENGINES)}.")
     if not isinstance(config.confidence, float) or not 0 < config.confidence < 1:
-        raise UsageError(f"confidence={config.confidence}: give a level between 0 and 1, such as 0.95")
+        raise UsageError(
+            f"confidence={config.confidence} is not a level between 0 and 1. Give one, such as 0.95."
+        )
     if not isinstance(config.overwrite, bool):
-        raise UsageError(f"overwrite={config.overwrite}: give true or false")
+        raise UsageError(f"overwrite={config.overwrite} is not true or false.")
     optional_number(config, "price_per_million", PRICE)
 
 
@@ -114,7 +118,7 @@ def _score(config: DictConfig, engine: str, texts: Texts, model: ScoringModel, f
             )
         return
     here = "the master of spark-submit" if spark.submitted() else "this machine"
-    console.notice(f"Spark scores on {config.master or here}")
+    console.notice(f"Spark scores on {config.master or here}.")
     scorer = spark.score_with_spark if engine == "spark" else spark.score_files_with_spark
     with spark.session(config.master, config.spark_memory) as session:
         scorer(session, texts, model.path, config.confidence, folder)

@@ -65,7 +65,8 @@ def train(config: DictConfig) -> None:
         with _timed(seconds, "fit"):
             compared = _compare(config, dataset)
         with _timed(seconds, "report"):
-            reported = report(compared, _settings(config), config.bounds.levels, config.bounds.calibration)
+            bounds = config.bounds
+            reported = report(compared, _settings(config), bounds.levels, bounds.calibration, config.workers)
         coefs = export.model_coefs(
             compared, reported, dataset.counts_of or config.counts_of, _provenance(run)
         )
@@ -102,7 +103,9 @@ def _register(
     # The version is named in the coefficients' provenance.
     unknown = [name for name in coefs["feature_set"] if name not in FEATURES]
     if unknown and config.register:
-        console.notice(f"not registered: the champion weighs {unknown[0]!r}, which no text gives")
+        console.notice(
+            f"The champion is not registered: it weighs {unknown[0]!r}, which cannot be computed from a text."
+        )
     if unknown or not config.register:
         return None
     version, decision = register(run, compared, reported, coefs, instantiate(config.promotion))
@@ -136,7 +139,9 @@ def _check(config: DictConfig, search: str) -> Path:
     _check_selection(config)
     _check_study(config, search)
     if config.publish and not config.reference:
-        raise UsageError("publish=true: this dataset has no reference results: leave publish away")
+        raise UsageError(
+            "publish=true is not possible: this dataset has no reference results. Leave publish out."
+        )
     output = Path(config.reference if config.publish else config.output)
     check_folder(output)
     return output
@@ -146,27 +151,31 @@ def _check_selection(config: DictConfig) -> None:
     for key, valid in CHOICES.items():
         value = OmegaConf.select(config, key)
         if value not in valid:
-            raise UsageError(f"{key}={value}: valid are {', '.join(valid)}")
+            raise UsageError(f"{key}={value} is unknown. Valid values: {', '.join(valid)}.")
     for level in config.bounds.levels or ():
         if not isinstance(level, float) or not 0 < level < 1:
-            raise UsageError(f"bounds.levels: {level} is no level between 0 and 1")
+            raise UsageError(f"bounds.levels: {level} is not a level between 0 and 1.")
     margin = config.selection.margin
     if not isinstance(margin, int | float) or not margin >= 0:
-        raise UsageError(f"selection.margin={margin}: give a share of at least 0, such as 0.03")
+        raise UsageError(f"selection.margin={margin} is not a share of at least 0. Give one, such as 0.03.")
 
 
 def _check_study(config: DictConfig, search: str) -> None:
     for key in ("study", "storage"):
         if config[key] and key not in config.search:
-            raise UsageError(f"{key} is nothing to search={search}: give search=optuna with it")
+            raise UsageError(f"{key} has no use with search={search}. Give search=optuna with it.")
     for key in ("storage", "search.storage"):
         url = str(OmegaConf.select(config, key) or "")
         if has_password(url):
             run = os.environ.get("MLFLOW_RUN_ID")
-            logged = f", and `mlflow run` has logged it: change it, and delete the run {run}" if run else ""
+            logged = (
+                f", and `mlflow run` has logged it. Change the password, and delete the run {run}"
+                if run
+                else ""
+            )
             raise UsageError(
-                f"{key}={shown(url)}: no password belongs there{logged}: give the URL in the environment"
-                f" variable {VARIABLE}, or the password in PGPASSWORD or ~/.pgpass"
+                f"{key}={shown(url)}: a password must not be there{logged}. Give the URL in the environment"
+                f" variable {VARIABLE}, or the password in PGPASSWORD or ~/.pgpass."
             )
 
 

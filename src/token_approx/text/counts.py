@@ -58,7 +58,7 @@ def count(text: str | bytes) -> Counts:
     if kernel.native is not None:
         return Counts(*kernel.native.measure(None, text)[:4])
     data = encode(text) if isinstance(text, str) else text
-    # surrogateescape maps each undecodable byte to a code point that is no white space.
+    # surrogateescape maps each undecodable byte to a code point that is not white space.
     string = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
     return Counts(
         bytes=len(data),

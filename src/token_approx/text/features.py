@@ -5,11 +5,11 @@ from dataclasses import asdict
 from functools import lru_cache
 
 from .counts import count, encode
-from .ngrams import NgramTable
+from .ngrams import NgramTable, shipped_tables
 
 BASIC = ("bytes", "runes", "words", "lines")
 NGRAM = "ngram_"
-TABLES = ("claude_2", "o200k_base", "cl100k_base")
+TABLES = tuple(shipped_tables())
 FEATURES = (*BASIC, *(NGRAM + table for table in TABLES))
 
 

@@ -18,7 +18,7 @@ def chosen(wanted: str) -> ModuleType | None:
         InputError: there is no kernel of that name, or the native one was not built.
     """
     if wanted not in ("", "native", "numpy"):
-        raise InputError(f"{VARIABLE}={wanted}: is not a kernel: give native or numpy")
+        raise InputError(f"{VARIABLE}={wanted} is not a kernel. Give native or numpy.")
     if wanted == "numpy":
         return None
     try:
@@ -26,8 +26,8 @@ def chosen(wanted: str) -> ModuleType | None:
     except ImportError as error:
         if wanted:
             raise InputError(
-                f"{VARIABLE}=native: the native kernel was not built ({error}): install a C compiler, then "
-                "token-approx again, or give numpy"
+                f"{VARIABLE}=native: the native kernel was not built ({error}). Install a C compiler, then "
+                "token-approx again, or give numpy."
             ) from error
         return None
     return _kernel

@@ -66,7 +66,7 @@ class Meter:
         if kernel.native is not None:
             return Measure._make(kernel.native.measure(self._plan, text))
         data = encode(text) if isinstance(text, str) else text
-        return Measure(*astuple(count(data)), self.table.score(data), *self._unseen(data))
+        return Measure._make((*astuple(count(data)), self.table.score(data), *self._unseen(data)))
 
     def measure_many(self, texts: Sequence[str | bytes]) -> Measures:
         """Return what is known of each text, in as many rows."""

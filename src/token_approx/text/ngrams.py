@@ -13,7 +13,7 @@ For example, with order 2 alone, the text "7a" costs W_2[h(0x0A30)] + W_2[h(0x30
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from ..files import write_whole
 from . import kernel
 from .counts import encode
+from .known_ngrams import KnownNgrams
 from .ngram_costs import (
     BEFORE,
     BLOCK,
@@ -36,15 +37,8 @@ from .ngram_costs import (
     build_planes,
     short_score,
 )
-from .table_file import (
-    MAX_FILE_BYTES,
-    TableError,
-    TableFields,
-    check_fields,
-    parse,
-    refuse,
-    render,
-)
+from .packed_table import PACKED, pack, read_table
+from .table_file import MAX_FILE_BYTES, TableError, TableFields, check_fields, refuse, render
 
 if TYPE_CHECKING:
     from ._kernel import Plan
@@ -52,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["KNUTH", "NgramTable", "TableError"]
 
 KNUTH = 2654435761
+SUFFIXES = (".json", PACKED)
 
 # Bytes up to which fresh arrays beat the block's buffers: 200 bytes take 10 us against 16, 2 KiB 20 against
 # 25, 8 KiB the same.
@@ -64,8 +59,9 @@ class NgramTable:
 
     `orders` ascend within 1..4; `weights[j]` is an int16 array of length 2**bits[j], kept as a read-only
     copy, in units of 2**-unit_exponent tokens. `tokenizer` names what the table imitates, `provenance` holds
-    JSON values. `file_sha256` is the digest of the file the table was loaded from, or None. Raises TableError
-    for a field of the wrong type, length or range. Several threads may use one instance at once.
+    JSON values, `known` which n-grams its training held, None if nobody knows. `file_sha256` is the digest of
+    the file the table was loaded from (of the JSON that it stands for where it is packed), or None. Raises
+    TableError for a field of the wrong type, length or range. Several threads may use one instance at once.
     """
 
     tokenizer: str
@@ -77,6 +73,7 @@ class NgramTable:
     multiplier: int = KNUTH
     provenance: dict[str, Any] = field(default_factory=dict, repr=False)
     file_sha256: str | None = None
+    known: KnownNgrams | None = None
 
     def __post_init__(self) -> None:
         """Check every field and take read-only copies of the weights."""
@@ -90,18 +87,19 @@ class NgramTable:
     def load(cls, source: str | os.PathLike[str]) -> Self:
         """Load a shipped table by its name, or a table file by its path.
 
-        A string without a path separator and without the suffix `.json` is a name. Raises TableError, naming
-        the file, the field, what was found and the mend, when there is no such table or it is not sound.
+        A string without a path separator that ends in neither `.json` nor `.packed` is a name. Raises
+        TableError, naming the file, the field and how to correct it, when there is no such table or it is not
+        sound.
         """
         path = Path(source)
-        if isinstance(source, str) and path.name == source and path.suffix != ".json":
-            path = _shipped(source)
+        if isinstance(source, str) and path.name == source and path.suffix not in SUFFIXES:
+            path = shipped_file(source)
         try:
             with path.open("rb") as stream:
-                raw = stream.read(MAX_FILE_BYTES + 1)
-            return cls(**parse(raw), file_sha256=hashlib.sha256(raw).hexdigest())
+                fields, digest = read_table(stream.read(MAX_FILE_BYTES + 1))
+            return cls(**fields, file_sha256=digest)
         except OSError as problem:
-            message = f"{path}: cannot be read ({problem.strerror}); check the path"
+            message = f"{path} cannot be read ({problem.strerror}). Check the path."
             raise TableError(message) from None
         except TableError as problem:
             message = f"{path}: {problem}"
@@ -111,14 +109,18 @@ class NgramTable:
             raise TableError(message) from None
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write the table's file whole and return the file's SHA-256.
+        """Write the table's file whole, packed where its name ends in `.packed`; return its JSON's SHA-256.
 
-        Equal tables give equal bytes. Raises TableError past 640 KiB or when the provenance is not JSON, and
-        OSError when the folder cannot be written.
+        Equal tables give equal bytes. Raises TableError past the largest JSON a file may hold or when the
+        provenance is not JSON, and OSError when the folder cannot be written.
         """
-        raw = render(self._fields())
-        write_whole(Path(path), raw)
+        raw = self.json()
+        write_whole(Path(path), pack(self._fields()) if Path(path).suffix == PACKED else raw)
         return hashlib.sha256(raw).hexdigest()
+
+    def json(self) -> bytes:
+        """Return the table's file as JSON, the contract's form of it; raises TableError as `save` does."""
+        return render(self._fields())
 
     @cached_property
     def unit(self) -> float:
@@ -150,7 +152,7 @@ class NgramTable:
         Texts are scored together in blocks, each as if it stood alone. Raises TypeError for one bare text.
         """
         if isinstance(texts, str | bytes):
-            message = "score_many takes several texts; for one text call score"
+            message = "A list of texts is needed, and a single text was given. Call score for one text."
             raise TypeError(message)
         if kernel.native is not None:
             listed = list(texts)
@@ -169,6 +171,29 @@ class NgramTable:
             batch.append(data)
         totals.append(self._score_batch(batch))
         return np.concatenate(totals)
+
+    def rare(self, text: str | bytes, context: bytes = b"") -> int:
+        """Return how many n-grams of a text, of two or three bytes, its training hardly held; 0 if unknown.
+
+        There are two of them per byte. As with `score`, those of a text's pieces add up to those of the text.
+        """
+        if self.known is None:
+            return 0
+        folded = _window_before(context) + _utf8(text)
+        return self.known.rare(folded.translate(self.fold_table), self.multiplier)
+
+    def rare_many(self, texts: Sequence[str | bytes]) -> npt.NDArray[np.int64]:
+        """Return `rare` of each text, int64 of shape (texts,)."""
+        if self.known is None or not texts:
+            return np.zeros(len(texts), np.int64)
+        data = [_utf8(text) for text in texts]
+        # A START before every text is its context.
+        places = self.known.rare_places(START.join([b"", *data]).translate(self.fold_table), self.multiplier)
+        sums = np.concatenate([[0], np.cumsum(places, dtype=np.int64)])
+        ends = np.cumsum([len(text) + BEFORE for text in data]) - BEFORE
+        starts = ends - np.fromiter(map(len, data), np.int64, len(data))
+        found: npt.NDArray[np.int64] = sums[ends] - sums[starts]
+        return found
 
     def cumulative(self, text: str | bytes, context: bytes = b"") -> npt.NDArray[np.int64]:
         """Return the cost in units of the text up to and including each byte, int64 of shape (bytes,).
@@ -197,6 +222,11 @@ class NgramTable:
         """The table as the native kernel looks it up, made in 1 ms."""
         return self.checking_plan(None, None)
 
+    @cached_property
+    def checked_plan(self) -> "Plan":
+        """The plan that also counts rare n-grams, if the table knows which are; made in 1 ms."""
+        return self.plan if self.known is None else self.checking_plan(self.known.pairs, self.known.threes)
+
     def checking_plan(self, seen_pairs: bytes | None, seen_threes: bytes | None) -> "Plan":
         """Return the table as the native kernel looks it up, with bitmaps of the n-grams that were seen."""
         from ._kernel import Plan  # noqa: PLC0415 - it is optional
@@ -219,6 +249,7 @@ class NgramTable:
             fold=self.fold,
             multiplier=self.multiplier,
             provenance=self.provenance,
+            known=self.known,
         )
 
     @cached_property
@@ -249,19 +280,27 @@ def _utf8(text: str | bytes) -> bytes:
         return text
     if isinstance(text, str):
         return encode(text)
-    message = f"a text is a str or bytes, not {type(text).__name__}"
+    message = f"A text must be str or bytes, not {type(text).__name__}."
     raise TypeError(message)
 
 
-def _shipped(name: str) -> Path:
+def shipped_tables() -> dict[str, Path]:
+    """Return the files of the tables that the package brings, by name, in the names' order."""
     # Imported here: a table beside model_coefs.json is loaded by path and need not pay for this import.
     from importlib.resources import files  # noqa: PLC0415
 
     folder = Path(str(files(__package__))) / "tables"
-    path = folder / f"{name}.json"
-    if not path.is_file():
-        names = ", ".join(sorted(entry.stem for entry in folder.glob("*.json"))) or "none"
+    return {entry.stem: entry for entry in sorted(folder.iterdir()) if entry.suffix in SUFFIXES}
+
+
+def shipped_file(name: str) -> Path:
+    """Return the file of a shipped table; raises TableError, with the names there are, for another name."""
+    shipped = shipped_tables()
+    if name not in shipped:
+        names = ", ".join(shipped) or "none"
         refuse(
-            "table", name, f"shipped tables are: {names}; a file's path holds a separator or ends in .json"
+            "table",
+            name,
+            f"The shipped tables are {names}. The path of a file holds a separator or ends in .json.",
         )
-    return path
+    return shipped[name]

@@ -63,7 +63,7 @@ def prefixes(
             if units[name]:
                 costs += units[name]
             units[name] = int(costs[-1])
-            features[name] = costs * table.unit
+            features[name] = costs.astype(np.float64) * table.unit
         yield Block(begin, whole(data, start, begin, end), features)
         begin, size = end, min(2 * size, BLOCK)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from .counts import CONTINUATION_BYTES, Counts, count_words, encode
+from .known_ngrams import rare_name
 from .ngram_costs import BEFORE
 from .ngrams import NgramTable
 
@@ -25,6 +26,7 @@ class TextStream:
         """Begin with the empty text; `basic` false leaves the basic counts out, which cost most."""
         self._tables = tables
         self._units = dict.fromkeys(tables, 0)
+        self._rare = {name: 0 for name, table in tables.items() if table.known is not None}
         self._before = b""
         self._basic = basic
         self._bytes = self._runes = self._words = self._feeds = 0
@@ -37,6 +39,8 @@ class TextStream:
         data = piece if isinstance(piece, bytes) else encode(piece)
         for name, table in self._tables.items():
             self._units[name] += table.score(data, self._before)
+            if name in self._rare and self._basic:
+                self._rare[name] += table.rare(data, self._before)
         self._before = (self._before + data[-BEFORE:])[-BEFORE:]
         if self._basic:
             self._bytes += len(data)
@@ -52,6 +56,7 @@ class TextStream:
             # Should nothing follow, the bytes held back are no white space.
             words = self._words + (bool(held_back) and not self._in_word)
             lines = self._feeds + 1 if self._bytes else 0
+            found |= {rare_name(name): rare for name, rare in self._rare.items()}
             found |= asdict(Counts(self._bytes, self._runes, words, lines))
         return found
 

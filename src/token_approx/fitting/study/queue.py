@@ -2,6 +2,10 @@
 
 The first `limit` trials that retry no other hold the study's places; a retry stands in its original's. As the
 database numbers trials one at a time, all workers agree on who holds a place without talking to each other.
+
+Heartbeats, what is stale and what a retry is are Optuna's. Its MaxTrialsCallback is not used: it stops a
+worker once so many trials have ended, with others still running, so that workers make more trials than were
+asked for, leave before the last has ended, and choose from different candidates.
 """
 
 import time
@@ -58,8 +62,8 @@ def check_conditions(study: Study, conditions: Sequence[str]) -> None:
             f"{side} {', '.join(found[:SHOWN_DIFFERENCES])}" for side, found in sides.items() if found
         )
         raise InputError(
-            f"study={study.study_name} compares something else ({differences or 'in another order'}): "
-            "take another name, or give all workers the same dataset, candidates and settings"
+            f"study={study.study_name} compares something else ({differences or 'in another order'}). "
+            "Take another name, or give all workers the same dataset, candidates and settings."
         )
 
 
@@ -145,7 +149,7 @@ class Queue:
             if waited > self.patience:
                 raise InputError(
                     f"study={self.places.study.study_name}: trial {trial.number} of another worker has not"
-                    f" ended in {self.patience:.0f} s: stop that worker, and run this command again"
+                    f" ended in {self.patience:.0f} s. Stop that worker, and run this command again."
                 )
             # Killed before its first heartbeat, it would run for ever: one of ours makes it stale in time.
             if waited > grace and trial.number not in self._without_heartbeat:

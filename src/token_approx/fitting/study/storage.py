@@ -36,7 +36,7 @@ def storage_url(given: str) -> str:
 
 
 def has_password(url: str) -> bool:
-    """Say whether a URL brings a password, or may: one that is no SQLAlchemy URL and holds an `@` does."""
+    """Say whether a URL brings a password, or may, as one does that holds an `@` and cannot be parsed."""
     parsed = _parsed(url)
     return "@" in url if parsed is None else bool(parsed.password) or "password" in parsed.query
 
@@ -59,8 +59,8 @@ def open_storage(url: str, heartbeat_interval: int, grace_period: int) -> Storag
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)  # heartbeats are
-    with told(
-        url, "cannot be opened", "give an SQLAlchemy URL such as postgresql+psycopg://user@host/optuna"
+    with reported(
+        url, "cannot be opened", "Give an SQLAlchemy URL such as postgresql+psycopg://user@host/optuna."
     ):
         engine = {"pool_pre_ping": True, "connect_args": _connect_args(make_url(url))}
         # Workers that start together on a new database all make its tables, and one is the first.
@@ -81,8 +81,8 @@ def open_storage(url: str, heartbeat_interval: int, grace_period: int) -> Storag
 
 
 @contextmanager
-def told(url: str, what: str, mend: str) -> Iterator[None]:
-    """Tell of a database's errors in one line that holds no password.
+def reported(url: str, what: str, remedy: str) -> Iterator[None]:
+    """Report a database's errors in one line that holds no password.
 
     Raises:
         StoreError: the block raised an error of the database.
@@ -92,15 +92,15 @@ def told(url: str, what: str, mend: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise MissingExtraError(
-            f"storage={shown(url)}: its driver is not installed ({error.__cause__ or error}): "
-            "for PostgreSQL, pip install 'token-approx[postgres]'"
+            f"storage={shown(url)}: its driver is not installed ({error.__cause__ or error}). "
+            "For PostgreSQL, run: pip install 'token-approx[postgres]'"
         ) from error
     except (SQLAlchemyError, OptunaError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         parsed = _parsed(url)
         if parsed is not None and parsed.password:
             reason = reason.replace(parsed.password, "***")
-        raise StoreError(f"storage={shown(url)}: {what} ({reason}): {mend}") from error
+        raise StoreError(f"storage={shown(url)} {what} ({reason}). {remedy}") from error
 
 
 def _is_there_already(error: BaseException) -> bool:

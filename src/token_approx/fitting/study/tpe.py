@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 import optuna
@@ -13,10 +14,10 @@ from optuna.trial import BaseTrial, FixedTrial, FrozenTrial, TrialState
 
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Candidate, FitError
-from token_approx.fitting.search import Evaluate, Grid, Models, NamedSets, Trial, worth_trying
+from token_approx.fitting.search import Evaluate, Grid, Models, NamedSets, Trial
 from token_approx.fitting.study.exchange import as_json, from_json
 from token_approx.fitting.study.queue import FAILED, Places, Queue, check_conditions, join_study
-from token_approx.fitting.study.storage import open_storage, storage_url, told
+from token_approx.fitting.study.storage import open_storage, reported, storage_url
 
 # Attributes of a study's trials.
 EVALUATION, PRUNED, WORKER = "evaluation", "pruned", "worker"
@@ -57,11 +58,11 @@ class Tpe:
             InputError: no trials were asked for, or a trial is stale before its next heartbeat.
         """
         if self.trials < 1:
-            raise InputError(f"trials={self.trials}: ask for at least 1")
+            raise InputError(f"trials={self.trials} is too small. Give at least 1.")
         if not 0 < self.heartbeat_interval < self.grace_period:
             raise InputError(
-                f"search.heartbeat_interval={self.heartbeat_interval}: give at least 1 s, and less than"
-                f" search.grace_period={self.grace_period}"
+                f"search.heartbeat_interval={self.heartbeat_interval} is not between 0 s and"
+                f" search.grace_period={self.grace_period} s. Give at least 1 s, and less than that."
             )
 
     def size(self, models: Models, feature_sets: NamedSets) -> int:
@@ -85,7 +86,7 @@ class Tpe:
         space = Space(tunable, feature_sets)
         url = storage_url(self.storage)
         storage = open_storage(url, self.heartbeat_interval, self.grace_period)
-        with told(url, "does not answer", "run the same command again, a named study goes on"):
+        with reported(url, "does not answer", "Run the same command again: a named study goes on."):
             required = [*conditions, *_candidates(models, feature_sets)]
             study = join_study(storage, self.study, required)
             places = Places(study, self.trials, self.retries)
@@ -140,8 +141,7 @@ class Space:
 
     def suggest(self, trial: BaseTrial) -> Candidate:
         """Return the candidate that a trial picks."""
-        pairs = ((m, f) for m, model in self.models.items() for f in worth_trying(model, self.feature_sets))
-        places = {f"{m} · {f}": (m, f) for m, f in pairs}
+        places = {f"{m} · {f}": (m, f) for m, f in product(self.models, self.feature_sets)}
         model_name, set_name = places[trial.suggest_categorical("candidate", list(places))]
         model = self.models[model_name]
         values = {
@@ -158,7 +158,7 @@ def _by_tunable(models: Models) -> tuple[Models, Models]:
 
 def _candidates(models: Models, feature_sets: NamedSets) -> list[str]:
     """Tell what is compared, for workers to see whether they compare the same."""
-    told = [f"feature set {name} ({' '.join(features)})" for name, features in feature_sets.items()]
+    described = [f"feature set {name} ({' '.join(features)})" for name, features in feature_sets.items()]
     for name, model in models.items():
         # Not repr: a function's holds its address in memory.
         make, settings = getattr(model.make, "func", model.make), getattr(model.make, "keywords", {})
@@ -166,8 +166,8 @@ def _candidates(models: Models, feature_sets: NamedSets) -> list[str]:
         parts += [f"standardize={model.standardize}", f"relative={model.relative}"]
         for key, space in model.hyperparameters.items():
             parts.append(f"{key} from {space.low} to {space.high}{' (log)' if space.log else ''}")
-        told.append(f"model {name} ({' '.join(parts)})")
-    return told
+        described.append(f"model {name} ({' '.join(parts)})")
+    return described
 
 
 def _as_trial(frozen: FrozenTrial, space: Space) -> Trial:

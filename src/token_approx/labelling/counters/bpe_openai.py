@@ -30,7 +30,7 @@ class BpeOpenAICounter:
         self.model = known_model(self.name, model)
         if model not in BUNDLED:
             raise InputError(
-                f"counter=bpe_openai has no encoding model={model}: valid are {', '.join(BUNDLED)}"
+                f"counter=bpe_openai has no encoding model={model}. Valid values: {', '.join(BUNDLED)}."
             )
         self._encoding = bpe_openai.get_encoding(model)
 

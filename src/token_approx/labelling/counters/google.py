@@ -36,7 +36,7 @@ class GoogleCounter:
         """Make the client; `timeout` is in seconds. The library's own retries are off: ours rule.
 
         Raises:
-            InputError: there is no key or no model, or the address is none.
+            UsageError: a key or a model is missing, or the address is not one.
         """
         silence("google_genai", "httpx2", "httpcore2")
         self.model = known_model(self.name, model)

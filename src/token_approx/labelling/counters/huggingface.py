@@ -32,9 +32,9 @@ class HuggingFaceCounter:
                 self._tokenizer = Tokenizer.from_file(name)
             else:
                 self._tokenizer = Tokenizer.from_pretrained(name)
-        except Exception as error:  # the library raises plain Exception for a file that is no tokenizer
+        except Exception as error:  # the library raises plain Exception for a file that is not a tokenizer
             raise InputError(
-                f"counter=huggingface cannot load {name}: give counter.tokenizer=<tokenizer.json or hub id>"
+                f"counter=huggingface cannot load {name}. Give counter.tokenizer=<tokenizer.json or hub id>."
             ) from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()

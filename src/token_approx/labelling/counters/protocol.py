@@ -20,7 +20,7 @@ class Counter(Protocol):
 
         Transient: the same question may be answered when it is asked again.
         Refused: asking again for this text is in vain.
-        InputError: no text is counted before somebody mends the configuration.
+        InputError: no text is counted before somebody corrects the configuration.
     """
 
     name: str
@@ -60,7 +60,7 @@ def missing_extra(counter: str) -> MissingExtraError:
     """Return the error for a counter whose library is not installed."""
     extra = counter.replace("_", "-")
     return MissingExtraError(
-        f"counter={counter} needs a library that is not installed: pip install 'token-approx[{extra}]'"
+        f"counter={counter} needs a library that is not installed. Run: pip install 'token-approx[{extra}]'"
     )
 
 
@@ -71,5 +71,5 @@ def known_model(counter: str, model: str) -> str:
         UsageError: it is empty.
     """
     if not model:
-        raise UsageError(f"counter={counter} needs the reference model's name: give model=<name>")
+        raise UsageError(f"counter={counter} needs the name of the reference model. Give model=<name>.")
     return model

@@ -6,8 +6,9 @@ from token_approx.errors import InputError
 from token_approx.labelling.counters.protocol import TEXT, known_model, missing_extra
 
 try:
-    import requests
     import tiktoken
+
+    import requests
 except ImportError as error:
     raise missing_extra("tiktoken") from error
 
@@ -30,11 +31,13 @@ class TiktokenCounter:
             self._encoding = tiktoken.get_encoding(model)
         except ValueError as error:
             names = ", ".join(tiktoken.list_encoding_names())
-            raise InputError(f"counter=tiktoken has no encoding model={model}: valid are {names}") from error
+            raise InputError(
+                f"counter=tiktoken has no encoding model={model}. Valid values: {names}."
+            ) from error
         except (requests.RequestException, OSError) as error:
             raise InputError(
-                f"counter=tiktoken cannot fetch {model}: connect, set TIKTOKEN_CACHE_DIR to a folder that has"
-                " it, or take counter=bpe_openai, which brings its encodings"
+                f"counter=tiktoken cannot download {model}. Go online, set TIKTOKEN_CACHE_DIR to a folder"
+                " that has it, or take counter=bpe_openai, which brings its encodings."
             ) from error
 
     def count(self, texts: Sequence[str]) -> list[int]:
