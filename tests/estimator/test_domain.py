@@ -93,7 +93,7 @@ def test_cuts_that_may_not_fit_are_told() -> None:
 
 def test_many_texts_are_judged_as_each_alone() -> None:
     """Bounds and domain of many texts are those of each, for every shipped model."""
-    texts = ["", "Hi", PROSE, KOREAN, "\0\1\2", PROSE * 40, "e\u0301" * 50, b"\xff\xfe"]
+    texts: list[str | bytes] = ["", "Hi", PROSE, KOREAN, "\0\1\2", PROSE * 40, "e\u0301" * 50, b"\xff\xfe"]
     for name in shipped_families():
         model = Estimator.for_model(name)
         found = model.describe_many(texts)

@@ -22,7 +22,8 @@ COUNTS = {"o200k_base": "o200k_base", "cl100k_base": "cl100k_base", "claude_2": 
 CHAT = {
     "Hi": 8, "ok": 8, "thanks!": 9, "yes": 8, "\U0001f44d": 10, "What's the weather like in Oslo today?": 16,
     "Can you fix the failing test in utils_test.py?": 20, "no, the other one": 12, "lol": 9, "Why?": 9,
-    "git push --force-with-lease": 15, "¿Puedes traducir esto al francés?": 20, "Danke, das hat geholfen.": 17,
+    "git push --force-with-lease": 15, "¿Puedes traducir esto al francés?": 20,
+    "Danke, das hat geholfen.": 17,
     "今日はいい天気ですね。": 19, "你好，请帮我写一封邮件。": 22, "안녕하세요! 회의는 몇 시예요?": 27,
     "Привет, как дела?": 15, "1 2 3 4 5": 17, "TODO": 8, "x = [i**2 for i in range(10)]": 21,
     "Segmentation fault (core dumped)": 16, "https://example.org/a/b?c=d&e=f#g": 26, '{"ok": true}': 12,
@@ -71,7 +72,7 @@ def test_on_documents_that_no_table_was_fitted_on(name: str, level: float) -> No
     """Of 12,235 documents in 726 categories, the share that exceeds the bound is at most 1 - level."""
     model = Estimator.for_model(name)
     frame = pd.read_parquet(ROOT / "output/records/corpus.parquet")
-    columns = [column for column in frame if column.startswith("ngram_")]
+    columns = [str(column) for column in frame if str(column).startswith("ngram_")]
     features = {
         name: frame[name].to_numpy(np.float64) for name in ("bytes", "runes", "words", "lines", *columns)
     }
@@ -104,7 +105,7 @@ def test_on_odd_scripts_and_short_messages(name: str) -> None:
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_on_messages_of_claude_3(level: float) -> None:
-    """None of the shipped estimator's bounds of short messages, alone or together, is below the provider's."""
+    """No bound of the shipped estimator of short messages, alone or together, is below the provider's."""
     model = Estimator.for_model("claude-3-7-sonnet-latest")
     for text, tokens in CHAT.items():
         assert model.decide(text, tokens - 1, level) != "fits", text

@@ -13,7 +13,10 @@ from token_approx.pretraining.boundaries import token_ends
 from token_approx.pretraining.huggingface import character_ends, huggingface
 from token_approx.text.counts import encode
 
-WORDS = ["the cat sat on the mat, the cat", "Größe cafe\u0301 12345 日本語 日本", "def f(x):\n    return x + 1\n"] * 20
+WORDS = [
+    *("the cat sat on the mat, the cat", "Größe cafe\u0301 12345 日本語 日本"),
+    "def f(x):\n    return x + 1\n",
+] * 20
 
 
 def byte_level(normalizer: normalizers.Normalizer | None = None) -> Tokenizer:
@@ -87,7 +90,9 @@ def test_ends_lie_where_tokens_end(tmp_path: Path) -> None:
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     ends = huggingface(str(tmp_path / "tokenizer.json"))
     # A character of the vocabulary's strings stands for a byte.
-    lengths = np.array([len(tokenizer.id_to_token(number)) for number in range(tokenizer.get_vocab_size())])
+    lengths = np.array(
+        [len(tokenizer.id_to_token(number) or "") for number in range(tokenizer.get_vocab_size())]
+    )
     for text in [*WORDS[:3], "  the  日本語 Größen\n\n", "語" * 5, "\ud800 the"]:
         read = text.encode("utf-8", "replace").decode()
         own = token_ends(read, lambda read: tokenizer.encode(read, add_special_tokens=False).ids, lengths)

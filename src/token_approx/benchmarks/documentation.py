@@ -111,8 +111,8 @@ def install() -> str:
     """Return what `pip install token-approx` brings, as measured in an empty environment."""
     found = json.loads((OUTPUT / "benchmark/install.json").read_text(encoding="utf-8"))
     return (
-        f"It brings {found['packages']} packages and {found['megabytes']:.0f} MB. To import it, load one table and"
-        f" estimate a text takes {found['cpu_seconds']:.2f} s of a processor.\n"
+        f"It brings {found['packages']} packages and {found['megabytes']:.0f} MB. To import it, load one"
+        f" table and estimate a text takes {found['cpu_seconds']:.2f} s of a processor.\n"
     )
 
 

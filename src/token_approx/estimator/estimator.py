@@ -175,7 +175,7 @@ class Estimator(LinearModel):
         """
         return self._of(text).lower_bound(confidence)
 
-    def decide(self, text: str | bytes, limit: int, confidence: float = 0.95) -> Decision:
+    def decide(self, text: str | bytes, limit: float, confidence: float = 0.95) -> Decision:
         """Say whether a text fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
 
         Out of the model's domain a text fits only if its bytes cannot have more tokens; `out_of_domain` says
