@@ -145,7 +145,7 @@ def test_a_context_may_begin_with_known_tokens() -> None:
     context.append("\nhello")
     assert context.tokens == 50 + NGRAM.estimate("\nhello")
     for wrong in (lambda: NGRAM.with_context(-1), lambda: context.exact(-1)):
-        with pytest.raises(InputError, match="known_tokens=-1 is not a number of tokens"):
+        with pytest.raises(InputError, match="known_tokens=-1 is not a number"):
             wrong()
     with pytest.raises(InputError, match="framing=-2"):
         context.append("a", framing=-2)
