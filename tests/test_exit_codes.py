@@ -94,7 +94,7 @@ def test_a_fault_of_a_command_is_one_line(
     from token_approx.commands import run  # noqa: PLC0415 - beside the processes above
     from token_approx.estimator.estimator import Estimator  # noqa: PLC0415
 
-    monkeypatch.setattr(Estimator, "default", {}.__getitem__)
+    monkeypatch.setattr(Estimator, "for_model", {}.__getitem__)
     monkeypatch.delenv(exit_codes.TRACEBACK, raising=False)
     monkeypatch.setattr(sys, "argv", ["token-approx", "count", "none"])
     assert run.run() == exit_codes.UNEXPECTED

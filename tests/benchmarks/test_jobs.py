@@ -65,7 +65,7 @@ def test_the_table_has_every_measure_and_its_ratios() -> None:
         index=["n-gram table", SHIPPED, DESCRIBED, "rs-bpe"],
     )
     adverse = pd.DataFrame({"mb_per_second": [150.0], "times_mixed_text": [0.5]}, index=["base64"])
-    jobs = job_speed(Estimator.default("o200k_base"), TEXT, rounds=1)
+    jobs = job_speed(Estimator.for_model("o200k_base"), TEXT, rounds=1)
     table = speed_table(speeds, {SHIPPED: 0.1}, adverse, jobs).set_index("measure")
     assert (table["value"] > 0).all()
     assert table["times_rs_bpe"]["mixed, one table"] == 30

@@ -12,7 +12,7 @@ from tests.commands.conftest import Run
 from tests.conftest import ROOT
 from token_approx import Estimator
 from token_approx.commands.compare import EXACT
-from token_approx.estimator.shipped import DEFAULTS, default_names
+from token_approx.estimator.shipped import DEFAULTS, shipped_families
 from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
 from token_approx.reporting.peers import bpe_openai
 
@@ -28,8 +28,8 @@ def test_compare_counts_in_every_way(run: Run, tmp_path: Path) -> None:
     assert content["files"] == ["a", "b"]
     counts = content["tokens"]
     texts = (TEXT, b"\xffHello")
-    for name in default_names():
-        assert counts.pop(name) == [Estimator.default(name).estimate(text) for text in texts]
+    for name in shipped_families():
+        assert counts.pop(name) == [Estimator.for_model(name).estimate(text) for text in texts]
     assert counts.pop(str(coefs)) == [Estimator.load(coefs).estimate(text) for text in texts]
     assert counts.pop("chars/4") == [round(len(TEXT) / 4), round(6 / 4)]
     exact = [round(bpe_openai()(text)) for text in (TEXT, "\ufffdHello")]
@@ -46,7 +46,7 @@ def test_compare_prints_a_table(run: Run, tmp_path: Path) -> None:
     assert header.split() == ["a", "b", "total", "off"]
     rows = {line.split("  ")[0]: line.split()[-4:] for line in lines}
     exact = bpe_openai()(TEXT) + bpe_openai()("Hello")
-    estimate = sum(map(Estimator.default("o200k_base").estimate, (TEXT, "Hello")))
+    estimate = sum(map(Estimator.for_model("o200k_base").estimate, (TEXT, "Hello")))
     assert rows["o200k_base"][2:] == [f"{estimate:,}", f"{estimate / exact - 1:+.1%}"]
     assert rows["chars/4"][-1].startswith("-")
     assert rows["o200k_base, exact (tiktoken)"][-1] == f"{exact:,.0f}"
@@ -64,7 +64,7 @@ sys.exit(main())
     done = subprocess.run([sys.executable, "-c", code], input=b"Hello", capture_output=True, check=True)
     header, *lines = done.stdout.decode().splitlines()
     assert header.split() == ["-"]
-    assert [line.split()[0] for line in lines] == ["chars/4", *default_names()]
+    assert [line.split()[0] for line in lines] == ["chars/4", *shipped_families()]
     assert [line.split(" ")[0] for line in done.stderr.decode().splitlines()] == list(EXACT)
 
 
@@ -79,7 +79,7 @@ def test_pull_and_use_what_was_pulled(run: Run) -> None:
     done = run("pull", f"models:/{name}@champion", "--out", "model")
     assert sorted(done.stdout.decode().splitlines()) == ["model/claude_2.json", "model/model_coefs.json"]
     assert (done.returncode, done.stderr) == (0, b"")
-    expected = f"{Estimator.default('claude_2').estimate(TEXT)}\n".encode()
+    expected = f"{Estimator.for_model('claude_2').estimate(TEXT)}\n".encode()
     for options in (("--coefs", "model"), ("--model", f"models:/{name}/{version}"), ("--model", "claude_2")):
         counted = run("count", *options, stdin=TEXT.encode())
         assert (counted.returncode, counted.stdout, counted.stderr) == (0, expected, b"")

@@ -18,7 +18,7 @@ from token_approx import Estimator
 from token_approx.commands.texts import PIECE
 from token_approx.estimator.shipped import DEFAULTS, TABLES
 
-MODEL = Estimator.default("o200k_base")
+MODEL = Estimator.for_model("o200k_base")
 COUNTS = ROOT / "output/claude-3-7-sonnet-all"
 PROSE = "The boats were coming in, one after the other. " * 20
 

@@ -107,7 +107,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(run: Run, tmp_path: Pa
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "s"))
         done = run("count", "missing", "s", "binary", "a", "a/below", "/dev/stdin", stdin=b"more")
-    expected = [Estimator.default("o200k_base").estimate(text) for text in ("some words", "more")]
+    expected = [Estimator.for_model("o200k_base").estimate(text) for text in ("some words", "more")]
     assert done.stdout.split() == [str(tokens).encode() for tokens in expected]
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
@@ -125,7 +125,7 @@ def test_a_name_that_is_too_long(run: Run, tmp_path: Path, command: str) -> None
     done = run(command, "x" * 300, "a")
     assert done.returncode == 1
     assert done.stderr.decode().splitlines()[-1].endswith("cannot be read (File name too long)")
-    assert str(Estimator.default("o200k_base").estimate("some words")).encode() in done.stdout
+    assert str(Estimator.for_model("o200k_base").estimate("some words")).encode() in done.stdout
 
 
 def test_what_is_missing_may_not_fit(run: Run, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ sys.exit(run.run())
         "./closed cannot be read (Permission denied)",
         "./open/b cannot be read (Permission denied)",
     ]
-    assert done.stdout == f"0\n{Estimator.default('o200k_base').estimate('some words')}\n"
+    assert done.stdout == f"0\n{Estimator.for_model('o200k_base').estimate('some words')}\n"
     assert done.returncode == 1
 
 

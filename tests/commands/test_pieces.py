@@ -9,7 +9,7 @@ from tests.commands.conftest import Run
 from tests.conftest import ROOT
 from token_approx import Estimator
 
-MODEL = Estimator.default("o200k_base")
+MODEL = Estimator.for_model("o200k_base")
 TEXT = (ROOT / "README.md").read_bytes()
 
 

@@ -13,7 +13,8 @@ from tests.conftest import ROOT
 from tests.estimator.test_cutting import MODELS, NGRAM
 from token_approx import Estimator
 from token_approx.errors import InputError
-from token_approx.estimator.shipped import default_names
+from token_approx.estimator.catalogue import catalogue
+from token_approx.estimator.shipped import shipped_families
 from token_approx.estimator.total import TextEstimate
 from token_approx.fitting.dataset import read_corpus
 from token_approx.fitting.splits import by_group
@@ -66,9 +67,8 @@ def test_framing_follows_what_the_labels_count(counts_of: str, framing: int) -> 
 
 def test_what_the_shipped_labels_count_is_known() -> None:
     """Every default says what its labels are counts of, so that messages need no framing to be given."""
-    assert {name: Estimator.default(name).messages([user("a")]).framing for name in default_names()} == {
-        "cl100k_base": 8, "claude-3-7-sonnet-latest": 7, "claude_2": 8, "o200k_base": 8,
-    }  # fmt: skip
+    framings = {name: Estimator.for_model(name).messages([user("a")]).framing for name in shipped_families()}
+    assert framings == {name: sum(catalogue().families[name].framing) for name in shipped_families()}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_the_bound_of_a_sum_holds(name: str, column: str) -> None:
     """
     dataset = read_corpus("corpus", str(ROOT / "output/records/corpus.parquet"), column)
     _, test = by_group(dataset, 0.2, 42)
-    model = Estimator.default(name)
+    model = Estimator.for_model(name)
     tokens = dataset.tokens[test]
     sums = model.linear_sums({f"ngram_{name}": dataset.features[f"ngram_{name}"].to_numpy(np.float64)[test]})
     sources = np.asarray(dataset.sources)[test]

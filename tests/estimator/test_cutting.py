@@ -23,7 +23,7 @@ from token_approx.text.counts import encode
 pytestmark = pytest.mark.usefixtures("each_kernel")
 
 # Its bounds alone: what is cut is as odd as it can be, and mostly out of the domain.
-NGRAM = replace(Estimator.default("o200k_base"), domain={})
+NGRAM = replace(Estimator.for_model("o200k_base"), domain={})
 LINES = (
     Bound(0.95, 1.0, 0.4, 0.0, 1.0),
     Bound(0.95, 1.4, 0.0, 1.0, 20.0),

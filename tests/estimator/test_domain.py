@@ -11,10 +11,10 @@ import pytest
 from token_approx import Estimator
 from token_approx.errors import InputError, OutOfDomainWarning
 from token_approx.estimator.byte_bounds import ByteBound
-from token_approx.estimator.shipped import default_names
+from token_approx.estimator.shipped import shipped_families
 
-O200K = Estimator.default("o200k_base")
-CLAUDE = Estimator.default("claude-3-7-sonnet-latest")
+O200K = Estimator.for_model("o200k_base")
+CLAUDE = Estimator.for_model("claude-3-7-sonnet-latest")
 UNKNOWN = replace(O200K, byte_bound=None)
 PROSE = "The ferry leaves at noon, and the next one only after dark. " * 20
 KOREAN = unicodedata.normalize("NFD", "어제 오후에 강가에서 백로 세 마리를 보았다. " * 20)
@@ -94,8 +94,8 @@ def test_cuts_that_may_not_fit_are_told() -> None:
 def test_many_texts_are_judged_as_each_alone() -> None:
     """Bounds and domain of many texts are those of each, for every shipped model."""
     texts = ["", "Hi", PROSE, KOREAN, "\0\1\2", PROSE * 40, "e\u0301" * 50, b"\xff\xfe"]
-    for name in default_names():
-        model = Estimator.default(name)
+    for name in shipped_families():
+        model = Estimator.for_model(name)
         found = model.describe_many(texts)
         assert found.upper_bound.tolist() == [model.upper_bound(text) for text in texts]
         assert found.in_domain.tolist() == [not model.out_of_domain(text) for text in texts]

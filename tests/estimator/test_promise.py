@@ -69,7 +69,7 @@ def odd_texts() -> list[str]:
 @pytest.mark.parametrize("name", COUNTS)
 def test_on_documents_that_no_table_was_fitted_on(name: str, level: float) -> None:
     """Of 12,235 documents in 726 categories, the share that exceeds the bound is at most 1 - level."""
-    model = Estimator.default(name)
+    model = Estimator.for_model(name)
     frame = pd.read_parquet(ROOT / "output/records/corpus.parquet")
     columns = [column for column in frame if column.startswith("ngram_")]
     features = {
@@ -88,7 +88,7 @@ def test_on_documents_that_no_table_was_fitted_on(name: str, level: float) -> No
 @pytest.mark.parametrize("name", ["o200k_base", "cl100k_base"])
 def test_on_odd_scripts_and_short_messages(name: str) -> None:
     """No text exceeds the bound that is said of it, and odd scripts are found out."""
-    model, texts = Estimator.default(name), odd_texts()
+    model, texts = Estimator.for_model(name), odd_texts()
     tokens = np.array([len(encoding(name).encode_ordinary(text)) for text in texts])
     found = model.describe_many(texts)
     assert (tokens <= found.upper_bound).all()
@@ -105,7 +105,7 @@ def test_on_odd_scripts_and_short_messages(name: str) -> None:
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_on_messages_of_claude_3(level: float) -> None:
     """None of the shipped estimator's bounds of short messages, alone or together, is below the provider's."""
-    model = Estimator.default("claude-3-7-sonnet-latest")
+    model = Estimator.for_model("claude-3-7-sonnet-latest")
     for text, tokens in CHAT.items():
         assert model.decide(text, tokens - 1, level) != "fits", text
     total = model.messages([{"role": "user", "content": text} for text in CHAT])

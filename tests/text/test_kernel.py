@@ -195,7 +195,7 @@ def test_without_the_native_kernel_numpy_serves(numpy_alone: Path) -> None:
     code = """
 from token_approx import Estimator
 from token_approx.text import kernel
-print(kernel.name(), Estimator.default("o200k_base").estimate("How many tokens will this be?" * 9))
+print(kernel.name(), Estimator.for_model("o200k_base").estimate("How many tokens will this be?" * 9))
 """
     installed = run_python(code, SOURCE.parent, **{kernel.VARIABLE: "numpy"})
     assert installed.startswith("numpy ")

@@ -1,121 +1,98 @@
-"""The error of n-gram tables on what tool results added to agents' prompts, as providers billed it.
-
-A step is one row: model, session, kind (`tool_results`), the billed `tokens` and `blocks`, a JSON list of
-objects with `text`, one per result. A result costs its text and a constant that belongs to the framing: the
-constant of a session is fitted on other sessions.
-"""
+"""What coding agents' tool results cost: estimates of recorded steps, beside what was billed for them."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError
-from token_approx.files import write_whole
-from token_approx.lifecycle.tracking import table_csv
-from token_approx.stages import console
-from token_approx.stages.command_line import check_numbers, run_stage
-from token_approx.text.ngrams import NgramTable
+from token_approx.benchmarks.measuring import read_parquet, write_parquet
+from token_approx.benchmarks.results_table import MeasuredEstimate
+from token_approx.fitting.dataset import Floats, Names
+from token_approx.text.features import features_of
 
-Floats = npt.NDArray[np.float64]
-COLUMNS = ("model", "session", "kind", "tokens", "blocks")
-KIND = "tool_results"
-
-
-def agent_steps(config: DictConfig) -> None:
-    """Write and print the errors by model, each under the table that the configuration names for it."""
-    check_numbers(config, {"least": 1})
-    if not config.steps:
-        raise InputError("agent_steps needs recorded steps: give steps=<Parquet file>")
-    steps = read_steps(Path(config.steps))
-    tables: Mapping[str, list[str]] = OmegaConf.to_container(config.tables)  # type: ignore[assignment]
-    parts = []
-    for table, models in tables.items():
-        own = steps[steps["model"].isin(models)]
-        if len(own):
-            content = contents(NgramTable.load(table), own["texts"].tolist())
-            parts.append(step_errors(own, content, config.least).assign(table=table))
-    if not parts:
-        raise InputError(f"{config.steps} has no steps of the models that tables= names.")
-    errors = pd.concat(parts, ignore_index=True)
-    write_whole(Path(config.out), table_csv(errors))
-    console.table(f"{config.out}: tool results of {config.least} tokens or more", errors)
+COLUMNS = ("session", "model", "kind", "tokens", "blocks", "o200k", "replaced")
+RESULTS = "tool_results"
+# Below, what frames a result weighs as much as the result.
+LEAST_TOKENS = 200
+OURS = "**token-approx**"
+BATCH = 512
 
 
-def read_steps(path: Path) -> pd.DataFrame:
-    """Return the steps of kind `tool_results` whose texts stand as they were sent, with a column `texts`.
+def measure_agent_steps(steps: str, out: str) -> str:
+    """Write one row per recorded step: its model, billed tokens and features, and no text.
+
+    `steps` is a Parquet file with the columns session, model, kind (`tool_results`, `answer`), tokens, blocks
+    (a JSON list of objects with a `text`), o200k (their o200k_base count) and replaced (characters that were
+    replaced; only steps with 0 are kept). A session becomes a number. Returns a line that says how many rows
+    were written.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column.
+        InputError: the file cannot be read or lacks a column.
     """
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{path} cannot be read. Give steps=<Parquet file>.") from error
-    missing = [name for name in COLUMNS if name not in frame]
-    if missing:
-        raise InputError(f"{path} has no column {missing[0]!r}. It has {', '.join(map(str, frame.columns))}.")
-    steps = frame[frame["kind"] == KIND]
-    if "replaced" in steps:  # characters that were replaced to keep people private: other tokens than billed
-        steps = steps[steps["replaced"] == 0]
-    texts = [[block["text"] for block in json.loads(blocks)] for blocks in steps["blocks"]]
-    return steps.assign(texts=texts)
+    frame = read_parquet(Path(steps), COLUMNS)
+    frame = frame[frame["replaced"] == 0].reset_index(drop=True)
+    texts = [[str(block["text"]) for block in json.loads(blocks)] for blocks in frame["blocks"]]
+    every = [text for step in texts for text in step]
+    rows = [row for start in range(0, len(every), BATCH) for row in features_of(every[start : start + BATCH])]
+    of_step = np.repeat(np.arange(len(texts)), [len(step) for step in texts])
+    features = pd.DataFrame(rows).groupby(of_step).sum().reindex(range(len(texts)), fill_value=0.0)
+    described = pd.DataFrame(
+        {
+            "session": pd.factorize(frame["session"])[0],
+            "model": frame["model"],
+            "kind": frame["kind"],
+            "tokens": frame["tokens"],
+            "blocks": [len(step) for step in texts],
+            "o200k_base": frame["o200k"],
+        }
+    )
+    write_parquet(pd.concat([described, features], axis=1), Path(out))
+    return f"{out}: {len(frame)} steps of {frame['session'].nunique()} sessions"
 
 
-def contents(table: NgramTable, texts: Sequence[Sequence[str]]) -> Floats:
-    """Return the estimated tokens of each step's texts under a table, shape (steps,)."""
-    counts = [len(own) for own in texts]
-    scored = table.score_many([text for own in texts for text in own]) * table.unit
-    found: Floats = np.bincount(np.repeat(np.arange(len(counts)), counts), scored, len(counts))
+def tool_results(
+    steps: pd.DataFrame, families: Mapping[str, str], factors: Mapping[str, Sequence[float]]
+) -> list[MeasuredEstimate]:
+    """Return, per reference model, its tool results of 200 tokens or more and what is estimated of them.
+
+    `families` leads from a model to the n-gram table that estimates it, `factors` from a table to the factors
+    by which people multiply the o200k_base count. What frames a result is a constant per result, the median
+    over the model's other sessions, for every estimate alike.
+    """
+    found = []
+    chosen = steps[(steps["kind"] == RESULTS) & (steps["tokens"] >= LEAST_TOKENS)]
+    for model, rows in chosen.groupby("model"):
+        table = families.get(str(model))
+        if table is None or rows["session"].nunique() < 2:  # noqa: PLR2004 - no other session to fit on
+            continue
+        contents = {
+            OURS: rows[f"ngram_{table}"].to_numpy(np.float64),
+            "chars/4": rows["runes"].to_numpy(np.float64) / 4,
+            **{
+                named_factor(factor): factor * rows["o200k_base"].to_numpy(np.float64)
+                for factor in factors.get(table, ())
+            },
+        }
+        tokens, sessions = rows["tokens"].to_numpy(np.float64), rows["session"].to_numpy(str)
+        blocks = rows["blocks"].to_numpy(np.float64)
+        estimates = {
+            name: content + blocks * _constant_of_others((tokens - content) / blocks, sessions)
+            for name, content in contents.items()
+        }
+        found.append(MeasuredEstimate(f"{model}, tool results of coding agents", tokens, sessions, estimates))
     return found
 
 
-def step_errors(steps: pd.DataFrame, content: Floats, least: int) -> pd.DataFrame:
-    """Return one row per model: its steps of `least` tokens or more, their sessions, and errors in percent.
-
-    `content` has shape (steps,). The constant per result is the median of (tokens - content) / results over
-    the other sessions of the model; a model of one session takes those of the other models.
-    """
-    results = steps["texts"].map(len).to_numpy(np.float64)
-    tokens = steps["tokens"].to_numpy(np.float64)
-    sessions, models = steps["session"].to_numpy(str), steps["model"].to_numpy(str)
-    constants = (tokens - content) / np.maximum(results, 1)
-    rows = []
-    for model in np.unique(models):
-        own = models == model
-        estimated = np.full(len(steps), np.nan)
-        for session in np.unique(sessions[own]):
-            inside = own & (sessions == session)
-            others = own & (sessions != session)
-            others = others if others.any() else sessions != session
-            if others.any():
-                estimated[inside] = content[inside] + np.median(constants[others]) * results[inside]
-        counted = own & (tokens >= least) & ~np.isnan(estimated)
-        if counted.any():
-            error = 100 * (estimated[counted] - tokens[counted]) / tokens[counted]
-            rows.append(
-                {
-                    "model": model,
-                    "steps": int(counted.sum()),
-                    "sessions": len(np.unique(sessions[counted])),
-                    "mape": float(np.abs(error).mean()),
-                    "bias_percent": float(error.mean()),
-                    "p95_percent": float(np.quantile(np.abs(error), 0.95)),
-                    "within_10_percent": float(100 * (np.abs(error) <= 10).mean()),  # noqa: PLR2004 - the column's name
-                }
-            )
-    return pd.DataFrame(rows)
+def named_factor(factor: float) -> str:
+    """Return the name of an estimate that is OpenAI's count times a factor."""
+    return "o200k_base" if factor == 1 else f"o200k_base × {factor}"
 
 
-def main() -> None:
-    """Run the stage from the command line."""
-    run_stage("agent_steps", agent_steps)
-
-
-if __name__ == "__main__":
-    main()
+def _constant_of_others(values: Floats, sessions: Names) -> Floats:
+    constants = np.empty_like(values)
+    for session in np.unique(sessions):
+        own = sessions == session
+        constants[own] = np.median(values[~own])
+    return constants

@@ -38,7 +38,7 @@ CHAMPION = "champion"
 PEER = "from token_approx.reporting import peers; peers.{name}()('a')"
 LOADS = {
     "n-gram table": f"from token_approx.text.ngrams import NgramTable as T; T.load('{TARGET}').score('a')",
-    SHIPPED: f"from token_approx import Estimator; Estimator.default('{TARGET}').estimate('a')",
+    SHIPPED: f"from token_approx import Estimator; Estimator.for_model('{TARGET}').estimate('a')",
     CHAMPION: "from token_approx import Estimator; Estimator.load({coefs!r}).estimate('a')",
     "tiktoken": PEER.format(name="tiktoken"),
     "rs-bpe": PEER.format(name="rs_bpe"),
@@ -53,7 +53,7 @@ def benchmark(config: DictConfig) -> None:
     if config.rounds < 1:
         raise InputError(f"rounds={config.rounds} is too small. Give at least 1.")
     coefs = str(config.coefs)
-    shipped = Estimator.default(TARGET)
+    shipped = Estimator.for_model(TARGET)
     ours = {CHAMPION: Estimator.load(coefs).estimate, SHIPPED: shipped.estimate}
     ours[DESCRIBED] = lambda text: shipped.describe(text).input_tokens
     counts, absent = available(PEERS)

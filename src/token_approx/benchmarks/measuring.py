@@ -81,9 +81,7 @@ def measure_corpora(
     frame = pd.concat([_measure_corpus(Path(path), split, counted) for path in documents], ignore_index=True)
     for path in counts:
         frame = _with_counts(frame, Path(path))
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
-    write_whole(Path(out), sink.getvalue().to_pybytes())
+    write_parquet(frame, Path(out))
     return f"{out}: {len(frame)} rows of {len(documents)} corpora, split {split}"
 
 
@@ -102,6 +100,29 @@ def read_documents(path: Path, split: str, columns: Sequence[str]) -> pa.Table:
     if table.num_rows == 0:
         raise InputError(f"{path} has no document of split {split!r}. Name another split.")
     return table
+
+
+def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of a Parquet file.
+
+    Raises:
+        InputError: the file cannot be read or lacks a column.
+    """
+    try:
+        frame: pd.DataFrame = pq.read_table(path, columns=list(columns)).to_pandas()
+    except (OSError, pa.ArrowException, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: cannot be read ({reason}). Give a Parquet file with the columns {', '.join(columns)}."
+        ) from error
+    return frame
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table whole, without its index."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
+    write_whole(path, sink.getvalue().to_pybytes())
 
 
 def _with_counts(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

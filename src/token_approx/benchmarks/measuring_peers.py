@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from token_approx.benchmarks.measuring import PUBLISHED_SIZES, read_documents
+from token_approx.benchmarks.measuring import PUBLISHED_SIZES, read_documents, write_parquet
 from token_approx.errors import InputError
-from token_approx.files import write_whole
 from token_approx.labelling.counters.bpe_openai import BpeOpenAICounter
 from token_approx.preparing.splitting import clean, gutenberg
 
@@ -54,9 +51,7 @@ def measure_peers(
         columns = {"dataset": source, "id": numbers, "tokenx": run_tokenx(samples, Path(tokenx))}
         frames.append(pd.DataFrame(columns | counts))
     frame = pd.concat(frames, ignore_index=True)
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
-    write_whole(Path(out), sink.getvalue().to_pybytes())
+    write_parquet(frame, Path(out))
     return f"{out}: {len(frame)} rows"
 
 

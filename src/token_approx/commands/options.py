@@ -1,12 +1,13 @@
 """Arguments and options that several commands share, and the estimator that they choose."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from token_approx.commands.texts import notice
 from token_approx.estimator.estimator import Estimator
-from token_approx.estimator.shipped import default_names
 
 DEFAULT = "o200k_base"
 
@@ -30,8 +31,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME_OR_URI",
-        help=f"A shipped model ({', '.join(default_names())}; the default is {DEFAULT}) or one of MLflow's "
-        "registry (models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME).",
+        help=f"A model's name, such as claude-opus-5 or gemini-2.5-flash ({DEFAULT} if none is given); or"
+        " one of MLflow's registry: models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME.",
     ),
 ]
 Coefs = Annotated[
@@ -51,4 +52,10 @@ def estimator(model: str | None, coefs: Path | None) -> Estimator:
     if coefs is not None:
         return Estimator.load(coefs)
     name = model or DEFAULT
-    return Estimator.load(name) if name.startswith(("models:/", "runs:/")) else Estimator.default(name)
+    if name.startswith(("models:/", "runs:/")):
+        return Estimator.load(name)
+    with warnings.catch_warnings(action="ignore"):  # the notice below says it in one line
+        chosen = Estimator.for_model(name)
+    if chosen.notice:
+        notice(chosen.notice)
+    return chosen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..text.counts import count
 from ..text.streaming import TextStream
-from .byte_bounds import MESSAGES, MOST_FRAMING, TEXTS, message_framing
+from .byte_bounds import MESSAGES, TEXTS, message_framing
 from .request import REQUEST, RequestTotal, messages_total, shipped_request_model
 from .total import Decision, TextEstimate, Total, rounded
 
@@ -34,7 +34,8 @@ def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -
     if framing is not None:
         return known_number("framing", framing) * messages, 0.0
     if estimator.counts_of in TEXTS or not messages:
-        return 0.0, MOST_FRAMING * messages
+        of_request, of_message = message_framing(estimator.model)
+        return 0.0, (of_request + of_message * messages) if messages else 0.0
     if estimator.counts_of not in (*MESSAGES, "as-logged"):
         raise InputError(
             f"The framing of a message is unknown: the model's labels count {estimator.counts_of!r}."
@@ -99,7 +100,7 @@ class RunningCount:
     the sum of the appended pieces' bounds (see `Total`): append a message in one go.
 
     >>> from token_approx import Estimator
-    >>> context = Estimator.default("o200k_base").with_context()
+    >>> context = Estimator.for_model("gpt-5.4").with_context()
     >>> context.append("You are a helpful assistant.\n")
     >>> context.append("How many moons has Mars?")
     >>> context.tokens, context.upper_bound(0.95), context.fits(200_000)

@@ -1,6 +1,7 @@
 """model_coefs.json -> tokens. Needs numpy and the standard library alone, so any program can embed it."""
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +57,7 @@ class Estimator(LinearModel):
     seen in training, `byte_bound` the most tokens by a text's bytes, `counts_of` what the labels were counts
     of. A text is a string, or its UTF-8 bytes. Several threads may use one instance.
 
-    >>> estimator = Estimator.default("o200k_base")
+    >>> estimator = Estimator.for_model("gpt-5.4")
     >>> text = "How many tokens will this be?"
     >>> estimator.estimate(text), estimator.upper_bound(text, confidence=0.95)
     (7, 9)
@@ -69,6 +70,7 @@ class Estimator(LinearModel):
     domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counts_of: str | None = None
     byte_bound: ByteBound | None = None
+    notice: str = ""
 
     @classmethod
     def load(cls, source: Path | str) -> "Estimator":
@@ -90,15 +92,23 @@ class Estimator(LinearModel):
         return cls(**read_coefs(Path(source)))
 
     @classmethod
-    def default(cls, reference_model: str) -> "Estimator":
-        """Return the shipped estimator of a reference model.
+    def for_model(cls, name: str) -> "Estimator":
+        """Return the shipped estimator for a model, by its name as any provider, cloud or gateway writes it.
+
+        It estimates a text's own tokens. An unknown version of a known line is counted as the newest known
+        one: then `notice` says so, and a UserWarning does.
 
         Raises:
-            InputError: none is shipped of that name; the message names those that are.
+            InputError: the catalogue has no model like it; the message has the nearest names.
         """
-        from .shipped import TABLES, shipped  # noqa: PLC0415 - who loads a file need not find these
+        from .catalogue import catalogue  # noqa: PLC0415 - who loads a file need not read it
+        from .shipped import TABLES, shipped  # noqa: PLC0415
 
-        return cls(**read_coefs(shipped(reference_model), TABLES))
+        entry = catalogue().find(name)
+        if entry.notice:
+            warnings.warn(entry.notice, stacklevel=2)
+        fields = read_coefs(shipped(entry.family.name), TABLES)
+        return cls(**fields | {"model": entry.name, "notice": entry.notice})
 
     def __hash__(self) -> int:
         """Return a hash of the model's name and coefficients; its mappings have none."""
@@ -200,7 +210,7 @@ class Estimator(LinearModel):
         For one whose labels are counts of texts alone it is 8 for each message: nothing in the records tells,
         and providers count 6 to 8 for one message. A lower bound goes without framing that is not given.
 
-        >>> total = Estimator.default("o200k_base").messages(
+        >>> total = Estimator.for_model("gpt-5.4").messages(
         ...     [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
         ... )
         >>> total.tokens, total.upper_bound(0.95)

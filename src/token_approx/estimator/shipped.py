@@ -10,21 +10,23 @@ DEFAULTS = Path(__file__).parent / "defaults"
 TABLES = Path(__file__).parents[1] / "text/tables"
 
 
-def default_names() -> list[str]:
-    """Return the reference models that a default is shipped for."""
+def shipped_families() -> list[str]:
+    """Return the families that an estimator is shipped for."""
     return sorted(path.stem for path in DEFAULTS.glob("*.json"))
 
 
-def shipped(reference_model: str) -> Path:
-    """Return the shipped model_coefs.json of a reference model; its tables are in `TABLES`.
+def shipped(family: str) -> Path:
+    """Return the shipped model_coefs.json of a family; its table is in `TABLES`.
 
     Raises:
-        InputError: none is shipped of that name; the message names those that are.
+        InputError: none is shipped for it; the message names the families that have one.
     """
-    names = default_names()
-    if reference_model not in names:
-        raise InputError(f"unknown model {reference_model!r}. Shipped models: {', '.join(names)}.")
-    return DEFAULTS / f"{reference_model}.json"
+    families = shipped_families()
+    if family not in families:
+        raise InputError(
+            f"no estimator is shipped for the family {family!r}. There are {', '.join(families)}."
+        )
+    return DEFAULTS / f"{family}.json"
 
 
 @contextmanager

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from token_approx.estimator.bounds import Bound, at_level
 from token_approx.fitting.bounds import (
-    Bound,
-    at_level,
     by_kind,
     evaluate_bounds,
     lower_bounds,

@@ -15,7 +15,7 @@ from token_approx.estimator.domain import known_range
 from token_approx.fitting.comparison import Comparison
 from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256, tables_of
 from token_approx.reporting.report import Report
-from token_approx.text.ngrams import NgramTable
+from token_approx.text.features import NGRAM, shipped_table
 
 
 def model_coefs(
@@ -69,7 +69,7 @@ def model_coefs(
     return content
 
 
-def _bound(bound: Bound) -> dict[str, float | None]:
+def _bound(bound: Bound) -> dict[str, float | str | None]:
     return {
         "confidence": bound.confidence,
         "factor": bound.factor,
@@ -96,8 +96,8 @@ def domain(comparison: Comparison) -> dict[str, list[float]]:
         others = [name for name in frame if name != "bytes" and (frame[name] > 0).all()]
         ranges |= {f"bytes/{name}": frame["bytes"] / frame[name] for name in others}
     found = {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
-    for name, path in tables_of(comparison.champion.candidate.features).items():
-        if NgramTable.load(path).known is not None:
+    for name in tables_of(comparison.champion.candidate.features):
+        if shipped_table(name.removeprefix(NGRAM)).known is not None:
             ratio, limits = known_range(name)
             found[ratio] = list(limits)
     return found

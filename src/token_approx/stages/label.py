@@ -40,7 +40,8 @@ def label(config: DictConfig) -> None:
     settings = LabellingSettings(framing=config.framing, **OmegaConf.to_container(config.labelling))  # type: ignore[arg-type]
     chosen = HydraConfig.get().runtime.choices["counter"]
     # Only a counter that reads a log leaves rows out.
-    progress = Progress(len(samples), left_out=getattr(counter, "left_out", Counter()))
+    left_out: Counter[str] = getattr(counter, "left_out", Counter())
+    progress = Progress(len(samples), left_out=left_out)
     with tracking.parent_run(config.experiment, f"label · {chosen} · {counter.model}") as run:
         parameters = {"counter": chosen, "model": counter.model}
         parameters |= {name: config[name] for name in ("samples", "out", "framing")}

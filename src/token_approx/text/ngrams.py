@@ -192,7 +192,8 @@ class NgramTable:
         sums = np.concatenate([[0], np.cumsum(places, dtype=np.int64)])
         ends = np.cumsum([len(text) + BEFORE for text in data]) - BEFORE
         starts = ends - np.fromiter(map(len, data), np.int64, len(data))
-        return sums[ends] - sums[starts]
+        found: npt.NDArray[np.int64] = sums[ends] - sums[starts]
+        return found
 
     def cumulative(self, text: str | bytes, context: bytes = b"") -> npt.NDArray[np.int64]:
         """Return the cost in units of the text up to and including each byte, int64 of shape (bytes,).

@@ -1,0 +1,125 @@
+"""The tables of README.md and docs/, made from what output/ holds; cog writes them into the pages.
+
+`python -m cogapp -r README.md docs/*.md` writes them anew; with `--check` it only says whether they differ.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[3]
+OUTPUT = ROOT / "output"
+TABLES = OUTPUT / "ngram_tables"
+PUBLISHED = {"bytes": "154.600783", "bytes words": "128.641883"}
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table.
+
+    >>> print(table(["a", "b"], [[1, "x"]]), end="")
+    | a | b |
+    |---|---|
+    | 1 | x |
+    """
+    lines = [_row(header), "|" + "---|" * len(header), *map(_row, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def results() -> str:
+    """Return the README's results: error, bias and p95 of the estimates beside what people use."""
+    return (OUTPUT / "results.md").read_text(encoding="utf-8")
+
+
+def tables() -> str:
+    """Return the errors of the n-gram tables on documents of groups that they never saw."""
+    rows = [
+        [
+            f"`{path.parts[-3]}`",
+            row["corpus"],
+            f"{row['documents']:,}",
+            percent(row["mape"], 2),
+            percent(row["worst_category_mape"], 2),
+            percent(row["within_10_percent"], 1),
+            f"{row['short_mae']:.2f}",
+        ]
+        for path in sorted(TABLES.glob("*/tables/summary.csv"))
+        for row in pd.read_csv(path).to_dict("records")
+    ]
+    header = ["table", "corpus", "documents", "mean error", "worst category", "within 10 %", "short, MAE"]
+    return table(header, rows)
+
+
+def bounds() -> str:
+    """Return how often the 95 % bounds hold, and what the guard decides, on groups not fitted on."""
+    rows = []
+    for folder in sorted(OUTPUT.glob("corpus-*")):
+        coverage = pd.read_csv(folder / "tables/coverage.csv")
+        own = coverage.query("calibrated_on == 'sources left out' and level == 0.95").iloc[0]
+        guard = pd.read_csv(folder / "tables/guard.csv").query("chosen").iloc[0]
+        shown = [own["coverage"], own["excess"], guard["test_avoided"]]
+        rows.append(
+            [
+                f"`{folder.name.removeprefix('corpus-')}`",
+                *(percent(value, 1) for value in shown),
+                percent(guard["test_wrong"], 2),
+            ]
+        )
+    header = ["texts of", "95 % bound holds", "is above the truth by", "calls avoided", "wrong decisions"]
+    return table(header, rows)
+
+
+def original() -> str:
+    """Return the original experiment's candidates, with the errors that it did not look at."""
+    candidates = pd.read_csv(OUTPUT / "oliver-twist/tables/candidates.csv")
+    found = {row["features"]: row for row in candidates.to_dict("records")}
+    rows = []
+    for features in ("bytes words lines", "bytes words", "bytes runes words lines", "bytes"):
+        row = found[features]
+        rows.append(
+            [
+                features,
+                PUBLISHED.get(features, ""),
+                f"{row['test_mae']:.6f}",
+                f"{row['test_p95_abs_error']:.2f}",
+                percent(row["test_mape"], 2),
+                f"{row['cv_mae']:.2f}",
+                f"{row['unseen_source_mae']:.2f}",
+                percent(row["unseen_source_mape"], 2),
+            ]
+        )
+    errors = ["test MAE", "p95", "test MAPE", "cross-validated MAE", "unseen book MAE", "unseen book MAPE"]
+    return table(["features", "published test MAE", *errors], rows)
+
+
+def speed() -> str:
+    """Return speed, size and error beside exact tokenizers, from the last benchmark."""
+    rows = []
+    for row in pd.read_csv(OUTPUT / "benchmark/benchmark.csv").to_dict("records"):
+        size = f"{row['bytes_on_disk'] / 1e6:.2f} MB" if pd.notna(row["bytes_on_disk"]) else ""
+        load = f"{row['load_seconds']:.2f} s" if pd.notna(row["load_seconds"]) else ""
+        error = percent(row["mape"], 1) if pd.notna(row["mape"]) else ""
+        rows.append(
+            [row["counter"], f"{row['mb_per_second']:.1f}", f"{row['us_per_message']:.1f}", load, size, error]
+        )
+    header = ["counter", "MB/s", "µs for 200 bytes", "import and load", "size", "error on o200k_base"]
+    return table(header, rows)
+
+
+def install() -> str:
+    """Return what `pip install token-approx` brings, as measured in an empty environment."""
+    found = json.loads((OUTPUT / "benchmark/install.json").read_text(encoding="utf-8"))
+    return (
+        f"It brings {found['packages']} packages and {found['megabytes']:.0f} MB, and takes"
+        f" {found['import_seconds']:.2f} s to import with one table.\n"
+    )
+
+
+def percent(value: float, digits: int) -> str:
+    """Return a number of percent."""
+    return f"{value:.{digits}f} %"
+
+
+def _row(cells: Sequence[object]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
