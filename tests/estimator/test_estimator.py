@@ -141,7 +141,7 @@ def test_an_unknown_version_is_estimated_with_a_warning() -> None:
 
 def test_an_unknown_model_is_refused() -> None:
     """No tokenizer is guessed: its one line has the nearest names."""
-    with pytest.raises(InputError, match="^unknown model 'grok-9'"):
+    with pytest.raises(InputError, match=r"^unknown model 'grok-9'"):
         Estimator.for_model("grok-9")
 
 
