@@ -106,7 +106,7 @@ def test_a_missing_field_a_duplicate_and_an_empty_file(tmp_path: Path) -> None:
         load(tmp_path, GOOD, "", GOOD)
     with pytest.raises(InputError, match="holds no records"):
         load(tmp_path, "")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_records(tmp_path / "none.jsonl")
 
 
