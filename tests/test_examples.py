@@ -35,7 +35,7 @@ EXPORTS = sorted(ROOT.glob("output/**/model_coefs.json"))
 # that no reader knows, and strings that look like fields.
 ALL_FEATURES: dict[str, Any] = {
     "schema_version": 2,
-    "model": 'tricky "w0": 1, {braces] \\ and é \ud83d',
+    "model": 'tricky "w0": 1, {braces] \\ and é',
     "counts_of": "\\",
     "feature_set": ["words", "ngram_claude_2", "bytes", "ngram_o200k_base", "lines", "runes"],
     "w0": -3.7000000000000006,
