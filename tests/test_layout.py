@@ -47,7 +47,7 @@ MADE_ELSEWHERE = {"what", "tokenizer"}
 PACKAGE = ROOT / "src/token_approx"
 OUTSIDE = {"pandas", "sklearn", "scipy", "mlflow", "pydantic", "jsonschema", "matplotlib"}
 # The stage that a group belongs to; the others are train's.
-STAGE = {"split_rule": "prepare", "counter": "label", "what": "measure", "tokenizer": "pretrain"}
+STAGE = {"split_rule": "prepare", "counter": "label", "what": "measure", "tokenizer": "pretrain", "reader": "usage"}
 LEAVES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 
 
@@ -220,7 +220,7 @@ def test_figures_in_git_are_those_that_documents_show() -> None:
     assert not [name for name in kept if name.endswith(".html")]
 
 
-@pytest.mark.parametrize("stage", ["train", "prepare", "label", "evaluate", "score", "pretrain"])
+@pytest.mark.parametrize("stage", ["train", "prepare", "label", "usage", "evaluate", "score", "pretrain"])
 def test_a_stage_without_its_extra_says_so(stage: str, tmp_path: Path) -> None:
     """Where the libraries are not installed, a stage ends in one line that names one and the extra."""
     # -S: without site-packages.
@@ -244,6 +244,7 @@ def test_a_stage_without_its_extra_says_so(stage: str, tmp_path: Path) -> None:
         ("main", "train"),
         ("prepare", "prepare"),
         ("label", "label"),
+        ("usage", "usage"),
         ("evaluate", "evaluate"),
         ("score", "score"),
     ],
@@ -273,6 +274,8 @@ def overrides(group: str, option: str, folder: Path) -> list[str]:
             "usage_log": [f"counter.path={folder}/log.jsonl"],
         }
         return ["model=o200k_base", *own.get(option, [])]
+    if option == "mlflow_traces":
+        return ["experiments=calls"]
     if option == "custom":
         return ["dataset.records=output/records.jsonl", "+dataset.sources=[oliver-twist]"]
     if option == "corpus":

@@ -23,6 +23,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import FAST, ROOT, write_records
+from tests.labelling.session_logs import Codex
 from tests.lifecycle.serving import s3_store, serving
 from tests.postgres import ROLE, Postgres
 from token_approx.estimator.estimator import Estimator
@@ -221,11 +222,35 @@ def lay_out_documents(walk: Walk) -> None:
     frame[60:].to_parquet(walk.folder / "b.parquet")
 
 
+CALL = """
+import anthropic, mlflow
+from tests.lifecycle.chat_server import chat_server
+mlflow.set_experiment("my-application")
+mlflow.anthropic.autolog()
+with chat_server() as (url, _):
+    ask = anthropic.Anthropic(base_url=url, api_key="k").messages.create
+    ask(model="claude-opus-5", max_tokens=9, messages=[{"role": "user", "content": "How many?"}])
+"""
+
+
+def lay_out_usage(walk: Walk) -> None:
+    """Lay out two sessions of a coding agent, and a traced call."""
+    for name in ("a", "b"):
+        log = Codex(session=name)
+        log.user("Go on.")
+        for number in range(30):
+            log.answer(f"{name} {number} {PROSE}" * (1 + number % 7))
+        log.answer()
+        log.write(walk.folder / f"sessions/{name}.jsonl")
+    walk.run(Command(f"python -c {shlex.quote(CALL)}"))
+
+
 FILES: dict[str, Callable[[Walk], object]] = {
     "Use it": lay_out_texts,
     "scoring": lay_out_texts_and_logs,
     "team": lay_out_logs,
     "pretrain": lay_out_documents,
+    "usage": lay_out_usage,
     "choosing": lambda walk: write_records(walk.folder / "mine.jsonl", 60),
 }
 

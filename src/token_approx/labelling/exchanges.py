@@ -13,6 +13,7 @@ import pyarrow as pa
 from token_approx.errors import InputError
 from token_approx.estimator.catalogue import catalogue
 from token_approx.requests import RequestFeatures, read_request
+from token_approx.requests.json_value import Json
 from token_approx.requests.models import model_key
 from token_approx.requests.named import base_features
 from token_approx.text.ngrams import NgramTable
@@ -45,26 +46,24 @@ def request_records(
     frame = _read(exchanges, COLUMNS)
     files = {} if media is None else dict(_read(media, ("key", "data"))[["key", "data"]].to_numpy())
     rows = []
-    for place, (fields, digest) in enumerate(_requests(frame, files)):
+    for place, (fields, of_request) in enumerate(_requests(frame, files)):
         on_row(place)
         family, features = fields["family"], fields.pop("features")
         base = base_features(features, table(family))
-        rows.append(fields | {"digest": digest} | base)
+        rows.append(fields | {"digest": of_request} | base)
     if not rows:
         raise InputError(f"{exchanges}: no request in it is in a known format and for a known model")
-    return _distinct(pd.DataFrame(rows))
+    return distinct(pd.DataFrame(rows))
 
 
 def _requests(frame: pd.DataFrame, files: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], str]]:
-    families = catalogue()
     for row in frame.sort_values(["repository", "id"]).to_dict("records"):
         model, tokens = row["model"], row["input_tokens"]
         if row.get("endpoint") in OTHER_ENDPOINTS or not isinstance(model, str) or not tokens > 0:
             continue
         body = MEDIA.sub(lambda found: files.get(found[1], found[0]), str(row["request"]))
         try:
-            family = families.find(model).family.name
-            features = read_request(body, model)
+            fields, features = described(body, model)
         except InputError:
             continue
         yield (
@@ -72,24 +71,40 @@ def _requests(frame: pd.DataFrame, files: Mapping[str, str]) -> Iterator[tuple[d
                 "id": row["id"],
                 "repository": row["repository"],
                 "provider": row.get("provider", ""),
-                "model": model_key(model),
-                "family": family,
-                "format": features.format,
-                "kind": features.kind,
-                "not_counted": len(features.not_counted),
+                **fields,
                 "input_tokens": float(tokens),
                 "features": features,
             },
-            _digest(features),
+            digest(features),
         )
 
 
-def _digest(features: RequestFeatures) -> str:
+def described(body: Json, model: str, wire_format: str = "") -> tuple[dict[str, Any], RequestFeatures]:
+    """Return what a record says of a request besides its features and count, and the request's features.
+
+    Raises:
+        InputError: the model is of no known family, or the body in no known format.
+    """
+    family = catalogue().find(model).family.name
+    features = read_request(body, model, wire_format)
+    fields = {
+        "model": model_key(model),
+        "family": family,
+        "format": features.format,
+        "kind": features.kind,
+        "not_counted": len(features.not_counted),
+    }
+    return fields, features
+
+
+def digest(features: RequestFeatures) -> str:
+    """Return the SHA-256 of all that is known of a request and its model."""
     content = [model_key(features.model), features.format, dict(features.texts), dict(features.counts)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
+def distinct(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each digest of requests, the first, with the median of their counts."""
     counted = frame.groupby("digest")["input_tokens"].transform("median")
     first = frame.assign(input_tokens=counted).drop_duplicates("digest").drop(columns="digest")
     return first.sort_values("id").reset_index(drop=True)

@@ -1,5 +1,6 @@
 """A labelling run in MLflow: counts, rates, kinds of errors, sizes by category; never a text."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +10,7 @@ from mlflow.entities import Run
 
 from token_approx.labelling.progress import Progress
 from token_approx.labelling.records import Record
+from token_approx.labelling.usage import UsageRecords
 from token_approx.lifecycle import tracking
 from token_approx.preparing.samples import Sample
 from token_approx.text.counts import encode
@@ -46,6 +48,22 @@ def log_results(
         run.info.run_id,
         {"tables/categories.csv": tracking.table_csv(table), "figures/sample_lengths.png": figure},
     )
+
+
+def log_usage(run: Run, found: UsageRecords | None, left_out: Mapping[str, int], seconds: float) -> None:
+    """Log how many records usage has, by model and category, and how much was left out, by the reason."""
+    values = {"records": 0.0 if found is None else float(len(found.described)), "seconds": seconds}
+    values |= {"left_out": float(sum(left_out.values()))}
+    values |= {f"left_out/{UNFIT.sub('', reason)}": float(number) for reason, number in left_out.items()}
+    mlflow.log_metrics(values, run_id=run.info.run_id)
+    if found is None:
+        return
+    mlflow.set_tag("records_sha256", hashlib.sha256(found.content).hexdigest())
+    table = (
+        found.described.groupby(["model", "category"], as_index=False)
+        .agg(sessions=("source", "nunique"), records=("source", "size"), tokens=("input_tokens", "sum"))
+    )
+    tracking.log_files(run.info.run_id, {"tables/categories.csv": tracking.table_csv(table)})
 
 
 def categories(samples: Sequence[Sample], records: Mapping[str, Record]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ ONE_USER_MESSAGE = "one-user-message"
 TEXT = "text"
 AS_LOGGED = "as-logged"
 REQUEST = "request"
+STEP = "step"
 
 
 class Counter(Protocol):

@@ -1,0 +1,1 @@
+"""Logs of coding agents' sessions -> records of steps: what a prompt grew by between two calls."""

@@ -1,0 +1,42 @@
+"""What every reader of usage offers: records of what was used, and a count of what was left out, by reason."""
+
+from collections import Counter as Tally
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas as pd
+
+
+class OnProgress(Protocol):
+    """Is called with how much there is to read, as far as is known, at each part that was read."""
+
+    def __call__(self, total: int, by: int = 1) -> None:
+        """Take note of it."""
+
+
+@dataclass(frozen=True)
+class UsageRecords:
+    """The records as the content of a file, and of each its model, category, source and input_tokens."""
+
+    content: bytes
+    described: pd.DataFrame
+
+
+class UsageReader(Protocol):
+    """Reads usage into records; `out` is the name of the file that its records go to by default."""
+
+    out: str
+
+    def read(self, left_out: Tally[str], on_progress: OnProgress) -> UsageRecords:
+        """Return the records; `left_out` is kept up to date, also where this raises.
+
+        Raises:
+            InputError: there is no record.
+        """
+        ...
+
+
+def nothing_found(what: str, left_out: Tally[str], remedy: str) -> str:
+    """Return the message about usage that has no record, with the reasons."""
+    reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.most_common())
+    return f"no {what} can be used ({reasons or 'there is none'}). {remedy}"
