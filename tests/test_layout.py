@@ -47,7 +47,13 @@ MADE_ELSEWHERE = {"what", "tokenizer"}
 PACKAGE = ROOT / "src/token_approx"
 OUTSIDE = {"pandas", "sklearn", "scipy", "mlflow", "pydantic", "jsonschema", "matplotlib"}
 # The stage that a group belongs to; the others are train's.
-STAGE = {"split_rule": "prepare", "counter": "label", "what": "measure", "tokenizer": "pretrain", "reader": "usage"}
+STAGE = {
+    "split_rule": "prepare",
+    "counter": "label",
+    "what": "measure",
+    "tokenizer": "pretrain",
+    "reader": "usage",
+}
 LEAVES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob("*/*.yaml"))
 
 

@@ -54,7 +54,9 @@ class ClaudeCode:
             "cache_read_input_tokens": self.prompt - cached - 5,
             "output_tokens": output,
         } | usage
-        blocks: list[dict[str, Any]] = [{"type": "thinking", "thinking": "", "signature": "x"}] * bool(thinking)
+        blocks: list[dict[str, Any]] = [{"type": "thinking", "thinking": "", "signature": "x"}] * bool(
+            thinking
+        )
         blocks.append({"type": "text", "text": "I look."})
         calls = [f"{name}_{number}" for number in range(len(results))]
         blocks += [{"type": "tool_use", "id": call, "name": "Bash", "input": {}} for call in calls]

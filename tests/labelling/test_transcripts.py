@@ -14,14 +14,14 @@ from token_approx.labelling.transcripts.reader import Transcripts
 from token_approx.text.features import features_of
 
 LISTING = "".join(f"-rw-r--r-- 1 root root {size * 37} Jan  3 12:00 part_{size}.py\n" for size in range(12))
-ERROR = "Traceback (most recent call last):\n  File \"a.py\", line 3, in <module>\nValueError: no such été ✓\n"
+ERROR = 'Traceback (most recent call last):\n  File "a.py", line 3, in <module>\nValueError: no such été ✓\n'
 SEVERAL = [LISTING, ERROR, "ok", LISTING + ERROR, "def f(x):\n    return x + 1\n" * 9]
 
 
 def read(path: Path, model: str = "") -> tuple[list[Record], Counter[str]]:
     """Return the records of a file or folder, and what was left out."""
     left_out: Counter[str] = Counter()
-    found = Transcripts(str(path), model).read(left_out, lambda total, by=1: None)
+    found = Transcripts(str(path), model).read(left_out, lambda *_: None)
     return parse_records(found.content, path), left_out
 
 
@@ -38,7 +38,11 @@ def talk(log: ClaudeCode | Codex) -> list[tuple[int, str, list[str]]]:
     log.user("And this one: " + ERROR)
     log.answer()
     steps = [("tool_results", SEVERAL[:1]), ("tool_results", [SEVERAL[1], SEVERAL[2], SEVERAL[4]])]
-    steps += [("tool_results", SEVERAL[3:4]), ("tool_results", SEVERAL[2:3]), ("user", ["And this one: " + ERROR])]
+    steps += [
+        ("tool_results", SEVERAL[3:4]),
+        ("tool_results", SEVERAL[2:3]),
+        ("user", ["And this one: " + ERROR]),
+    ]
     return [(sum(map(tokens_of, texts)), kind, texts) for kind, texts in steps]
 
 
@@ -68,7 +72,10 @@ def test_steps_add_up(make: Callable[[], ClaudeCode | Codex], tmp_path: Path) ->
 
 ClaudeChange = Callable[[ClaudeCode], object]
 HIDDEN: dict[str, tuple[str, ClaudeChange]] = {
-    "attachment": ("attachment or reminder", lambda log: log.line(type="attachment", attachment={"type": "file"})),
+    "attachment": (
+        "attachment or reminder",
+        lambda log: log.line(type="attachment", attachment={"type": "file"}),
+    ),
     "reminder": ("attachment or reminder", lambda log: log.user("Mind this.", isMeta=True)),
     "compaction": ("compaction", lambda log: log.line(type="system", subtype="compact_boundary")),
     "summary": ("compaction", lambda log: log.user("We did this.", isCompactSummary=True)),
@@ -89,7 +96,10 @@ HIDDEN: dict[str, tuple[str, ClaudeChange]] = {
     ),
     "switch": ("model switch", lambda log: setattr(log, "model", "claude-opus-5")),
     "nameless": ("unknown model", lambda log: setattr(log, "model", "okapi@example.org")),
-    "hidden growth": ("more tokens than the log shows", lambda log: setattr(log, "prompt", log.prompt + 3000)),
+    "hidden growth": (
+        "more tokens than the log shows",
+        lambda log: setattr(log, "prompt", log.prompt + 3000),
+    ),
     "shrunk": ("prompt did not grow", lambda log: setattr(log, "prompt", log.prompt - 2000)),
     "lost result": ("tool results not those asked for", lambda log: log.result("nobody", "x")),
 }
@@ -169,7 +179,9 @@ def test_what_a_rollout_does_not_show_is_left_out(name: str, tmp_path: Path) -> 
     log.answer(LISTING + "1")
     log.answer()
     records, left_out = read(log.write(tmp_path / "a.jsonl"))
-    assert [record.input_tokens for record in records] == [tokens_of(text) for text in (LISTING, LISTING + "1")]
+    assert [record.input_tokens for record in records] == [
+        tokens_of(text) for text in (LISTING, LISTING + "1")
+    ]
     assert left_out == {reason: 1}
 
 
@@ -210,7 +222,7 @@ def test_a_folder_of_both(tmp_path: Path) -> None:
 
 def test_bad_input_is_a_sentence(tmp_path: Path) -> None:
     """It says what is missing; where steps were found that cannot be used, it says why."""
-    with pytest.raises(UsageError, match="needs logs. Give path="):
+    with pytest.raises(UsageError, match=r"needs logs\. Give path="):
         Transcripts("")
     with pytest.raises(InputError, match="leads to no session log"):
         read(tmp_path)

@@ -53,7 +53,11 @@ def chat_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def _answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
-    tokens, model = tokens_of(body), body["model"]
+    tokens, model = tokens_of(body), body.get("model")
+    if path.endswith(":generateContent"):
+        content = {"role": "model", "parts": [{"text": "Yes."}]}
+        usage = {"promptTokenCount": tokens, "candidatesTokenCount": 2, "totalTokenCount": tokens + 2}
+        return {"candidates": [{"content": content, "finishReason": "STOP"}], "usageMetadata": usage}
     if path.endswith("/chat/completions"):
         message = {"role": "assistant", "content": "Yes."}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
@@ -68,7 +72,13 @@ def _answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
         }
     if path.endswith("/responses"):
         text = {"type": "output_text", "text": "Yes.", "annotations": []}
-        message = {"type": "message", "id": "m", "status": "completed", "role": "assistant", "content": [text]}
+        message = {
+            "type": "message",
+            "id": "m",
+            "status": "completed",
+            "role": "assistant",
+            "content": [text],
+        }
         usage = {
             "input_tokens": tokens,
             "input_tokens_details": {"cached_tokens": CACHED},

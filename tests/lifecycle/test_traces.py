@@ -10,10 +10,12 @@ from typing import Any
 import anthropic
 import mlflow
 import mlflow.anthropic
+import mlflow.gemini
 import mlflow.openai
 import openai
 import pandas as pd
 import pytest
+from google import genai
 from mlflow.entities import SpanType
 
 from tests.lifecycle.chat_server import chat_server, tokens_of
@@ -24,6 +26,8 @@ from token_approx.lifecycle.traces import MlflowTraces
 from token_approx.requests import read_request
 
 KEY = "sk-planted-okapi-0123456789"
+FLAVORS = (mlflow.anthropic, mlflow.openai, mlflow.gemini)
+FUNCTION = {"name": "weather", "description": "Say the weather."}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
@@ -31,13 +35,13 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
 def autologged() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Run the providers, with the SDKs logged, in an experiment of their own."""
     mlflow.set_experiment("calls")
-    for flavor in (mlflow.anthropic, mlflow.openai):
+    for flavor in FLAVORS:
         flavor.autolog()
     try:
         with chat_server() as server:
             yield server
     finally:
-        for flavor in (mlflow.anthropic, mlflow.openai):
+        for flavor in FLAVORS:
             flavor.autolog(disable=True)
 
 
@@ -45,7 +49,7 @@ def read(**arguments: str) -> tuple[pd.DataFrame, Counter[str]]:
     """Return the records, and what was left out."""
     left_out: Counter[str] = Counter()
     reader = MlflowTraces(**({"experiments": "calls"} | arguments))
-    found = reader.read(left_out, lambda total, by=1: None)
+    found = reader.read(left_out, lambda *_: None)
     return pd.read_parquet(io.BytesIO(found.content)), left_out
 
 
@@ -66,17 +70,24 @@ def call(url: str) -> None:
         pass
     with pytest.raises(openai.BadRequestError):
         gpt.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "fail"}])
+    config: Any = {"system_instruction": "Be brief.", "tools": [{"function_declarations": [FUNCTION]}]}
+    with genai.Client(api_key=KEY, http_options={"base_url": url}) as gemini:
+        gemini.models.generate_content(model="gemini-2.5-flash", contents="Is it?", config=config)
     gpt.chat.completions.create(model="acme-secret-model", messages=said)
     gpt.embeddings  # noqa: B018 - other endpoints leave spans of other types
     with mlflow.start_span("Claude Code", span_type=SpanType.LLM) as span:
         span.set_inputs({"model": "claude-opus-4-8", "messages": said})
-        span.set_attributes({"mlflow.message.format": "anthropic", "mlflow.chat.tokenUsage": {"input_tokens": 3}})
+        span.set_attributes(
+            {"mlflow.message.format": "anthropic", "mlflow.chat.tokenUsage": {"input_tokens": 3}}
+        )
     with mlflow.start_span("framework", span_type=SpanType.CHAT_MODEL) as span:
         span.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 999})
         gpt.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Below."}])
     with mlflow.start_span("chain", span_type=SpanType.CHAT_MODEL) as span:
         span.set_inputs([[{"type": "human", "content": "x"}]])
-        span.set_attributes({"mlflow.message.format": "langchain", "mlflow.chat.tokenUsage": {"input_tokens": 3}})
+        span.set_attributes(
+            {"mlflow.message.format": "langchain", "mlflow.chat.tokenUsage": {"input_tokens": 3}}
+        )
 
 
 LEFT_OUT = {
@@ -85,7 +96,7 @@ LEFT_OUT = {
     "no usage: failed call": 1,
     "unknown model": 1,
     "span of type LLM, without the whole request": 1,
-    "span above another model's": 1,
+    "span above another model's": 2,
     "unknown format": 1,
 }
 
@@ -102,11 +113,15 @@ def test_autologged_calls(
     monkeypatch.setattr(traces, "PAGE", 3)
     frame, left_out = read()
     assert left_out == LEFT_OUT
-    sent = [bodies[0], bodies[1], bodies[3], bodies[4], bodies[-1]]
+    sent = [bodies[0], bodies[1], bodies[3], bodies[4], bodies[7], bodies[-1]]
     found = {(row.model, row.format): row for row in frame.itertuples() if row.kind == "tools"}
-    assert found.keys() == {("claude-opus-4-8", "anthropic"), ("gpt-4o", "openai_chat")}
+    assert found.keys() == {
+        ("claude-opus-4-8", "anthropic"),
+        ("gpt-4o", "openai_chat"),
+        ("gemini-2-5-flash", "gemini"),
+    }
     assert sorted(frame["input_tokens"]) == sorted(map(tokens_of, sent))
-    assert Counter(frame["format"]) == {"anthropic": 2, "openai_chat": 2, "openai_responses": 1}
+    assert Counter(frame["format"]) == {"anthropic": 2, "openai_chat": 2, "openai_responses": 1, "gemini": 1}
     assert set(frame["counts_of"]) == {"request"}
     for body in sent:
         # What is read from the span is what is read from what was sent.
@@ -120,13 +135,13 @@ def test_autologged_calls(
     dataset = read_requests(
         "mine", str(tmp_path / "requests.parquet"), ["o200k_base"], ["requests", "text_user"], ["openai"]
     )
-    assert sorted(dataset.tokens) == sorted(map(tokens_of, sent[2:]))
+    assert sorted(dataset.tokens) == sorted(map(tokens_of, (sent[2], sent[3], sent[5])))
     everything = frame.to_csv() + str(left_out)
     for secret in (KEY, "okapi", "quagga", "acme", "weather", "brief"):
         assert secret not in everything, secret
     frame, left_out = read(model="openai/gpt-4o")
     assert set(frame["model"]) == {"gpt-4o"}
-    assert left_out["another model"] == 5
+    assert left_out["another model"] == 6
 
 
 def test_which_traces_are_read(autologged: tuple[str, list[dict[str, Any]]]) -> None:
@@ -146,10 +161,10 @@ def test_which_traces_are_read(autologged: tuple[str, list[dict[str, Any]]]) -> 
     assert len(bodies) == 3
     frame, _ = read()
     assert len(frame) == 2
-    assert frame["repository"].nunique() == 1
+    assert len(set(frame["repository"])) == 1
     frame, _ = read(experiments=f"calls, {other}")
     assert len(frame) == 3
-    assert frame["repository"].nunique() == 2
+    assert len(set(frame["repository"])) == 2
     now = datetime.now(UTC)
     assert len(read(since=(now - timedelta(days=1)).date().isoformat())[0]) == 2
     with pytest.raises(InputError, match="no request can be used \\(there is none\\)"):

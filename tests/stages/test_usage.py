@@ -112,7 +112,8 @@ def test_traces_become_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [run.data.metrics["records"] for run in runs] == [1]
     wrong = usage(folder, "reader=mlflow_traces", "experiments=calls", "out=x.jsonl")
     assert wrong.stderr == (
-        "error: out=x.jsonl does not fit what reader=mlflow_traces writes. Give a name such as requests.parquet.\n"
+        "error: out=x.jsonl does not fit what reader=mlflow_traces writes."
+        " Give a name such as requests.parquet.\n"
     )
     (folder / "mlflow.db").unlink()
     written = everything(folder, done.stdout, done.stderr)

@@ -17,6 +17,8 @@ from token_approx.requests.named import base_features
 CHAT_MODEL, LLM = "CHAT_MODEL", "LLM"
 # What the attribute mlflow.message.format says, and the wire format; OpenAI's are told by the body.
 WIRE_FORMATS = {"anthropic": "anthropic", "openai": "", "gemini": "gemini", "bedrock": "converse", "": ""}
+# MLflow gives the calls of Gemini's SDK, which hold the whole request, the type of others that do not.
+WHOLE_AS_LLM = {"gemini"}
 FORMAT, USAGE, MODEL = "mlflow.message.format", "mlflow.chat.tokenUsage", "mlflow.llm.model"
 PROVIDER = "mlflow.llm.provider"
 PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "gemini": "google", "bedrock": "bedrock"}
@@ -50,7 +52,9 @@ class Span:
     failed: bool = False
 
 
-def span_records(traces: Iterable[Sequence[Span]], table: Table, left_out: Tally[str], model: str = "") -> pd.DataFrame:
+def span_records(
+    traces: Iterable[Sequence[Span]], table: Table, left_out: Tally[str], model: str = ""
+) -> pd.DataFrame:
     """Return one row of features for each distinct request in the spans of traces, as `request_records` does.
 
     With `model` the requests of other models are left out. `left_out` counts spans that cannot be used, by
@@ -85,7 +89,7 @@ def _leaves(spans: Sequence[Span], left_out: Tally[str]) -> Iterator[Span]:
     for span in models:
         if span.id in above:
             left_out[PARENT] += 1
-        elif span.type == LLM:
+        elif span.type == LLM and span.attributes.get(FORMAT) not in WHOLE_AS_LLM:
             left_out[TEXT_ALONE] += 1
         else:
             yield span

@@ -1,4 +1,4 @@
-"""What every reader of usage offers: records of what was used, and a count of what was left out, by reason."""
+"""What every reader of usage offers: records, and a count of what was left out, by reason."""
 
 from collections import Counter as Tally
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pandas as pd
 class OnProgress(Protocol):
     """Is called with how much there is to read, as far as is known, at each part that was read."""
 
-    def __call__(self, total: int, by: int = 1) -> None:
+    def __call__(self, total: int, by: int = 1, /) -> None:
         """Take note of it."""
 
 

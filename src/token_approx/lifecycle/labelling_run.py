@@ -59,9 +59,8 @@ def log_usage(run: Run, found: UsageRecords | None, left_out: Mapping[str, int],
     if found is None:
         return
     mlflow.set_tag("records_sha256", hashlib.sha256(found.content).hexdigest())
-    table = (
-        found.described.groupby(["model", "category"], as_index=False)
-        .agg(sessions=("source", "nunique"), records=("source", "size"), tokens=("input_tokens", "sum"))
+    table = found.described.groupby(["model", "category"], as_index=False).agg(
+        sessions=("source", "nunique"), records=("source", "size"), tokens=("input_tokens", "sum")
     )
     tracking.log_files(run.info.run_id, {"tables/categories.csv": tracking.table_csv(table)})
 

@@ -34,11 +34,15 @@ class MlflowTraces:
         """
         self.experiments = [name.strip() for name in str(experiments).split(",") if name.strip()]
         if not self.experiments:
-            raise UsageError("reader=mlflow_traces needs experiments=<ids or names, with commas between them>.")
+            raise UsageError(
+                "reader=mlflow_traces needs experiments=<ids or names, with commas between them>."
+            )
         try:
             moment = datetime.fromisoformat(since) if since else None
         except ValueError as error:
-            raise UsageError(f"since={since} is not a day or a moment. Write, for example, since=2026-01-31.") from error
+            raise UsageError(
+                f"since={since} is not a day or a moment. Write, for example, since=2026-01-31."
+            ) from error
         if moment is not None and moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         self.since = "" if moment is None else f"trace.timestamp_ms >= {int(moment.timestamp() * 1000)}"
@@ -60,7 +64,9 @@ class MlflowTraces:
         traces = (_spans(trace) for trace in self._traces(on_progress))
         frame = span_records(traces, table, left_out, self.model)
         if frame.empty:
-            remedy = "Give experiments= whose calls were logged by mlflow.<provider>.autolog() without streaming."
+            remedy = (
+                "Give experiments= whose calls were logged by mlflow.<provider>.autolog() without streaming."
+            )
             raise InputError(nothing_found("request", left_out, remedy))
         described = frame[list(DESCRIBED)].rename(columns=DESCRIBED)
         return UsageRecords(frame.to_parquet(index=False), described)
@@ -70,7 +76,11 @@ class MlflowTraces:
         ids = [_experiment_id(client, name) for name in self.experiments]
         while True:
             page = client.search_traces(
-                locations=ids, filter_string=self.since or None, max_results=PAGE, page_token=token, flush=True
+                locations=ids,
+                filter_string=self.since or None,
+                max_results=PAGE,
+                page_token=token,
+                flush=True,
             )
             seen += len(page)
             yield from page
@@ -87,7 +97,9 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
         if name in known:
             return name
     if found is None:
-        raise InputError(f"there is no experiment {name!r} at MLflow. Give the id or the name of one that is there.")
+        raise InputError(
+            f"there is no experiment {name!r} at MLflow. Give the id or the name of one that is there."
+        )
     return str(found.experiment_id)
 
 

@@ -26,7 +26,9 @@ def usage(config: DictConfig) -> None:
     chosen = HydraConfig.get().runtime.choices["reader"]
     out = Path(str(config.out or reader.out))
     if out.suffix != Path(reader.out).suffix:
-        raise UsageError(f"out={out} does not fit what reader={chosen} writes. Give a name such as {reader.out}.")
+        raise UsageError(
+            f"out={out} does not fit what reader={chosen} writes. Give a name such as {reader.out}."
+        )
     left_out: Tally[str] = Tally()
     with tracking.parent_run(config.experiment, f"usage · {chosen}") as run:
         logged = OmegaConf.to_yaml(OmegaConf.merge(config, NOT_LOGGED))
@@ -41,7 +43,9 @@ def usage(config: DictConfig) -> None:
         try:
             write_whole(out, found.content)
         except OSError as error:
-            raise InputError(f"{out} cannot be written ({error.strerror or error}). Give another out=.") from error
+            raise InputError(
+                f"{out} cannot be written ({error.strerror or error}). Give another out=."
+            ) from error
     described = found.described
     lines = {"records": f"{len(described)} in {out}, of {described['source'].nunique()} sessions"}
     kinds = described.groupby(["model", "category"]).size()

@@ -20,8 +20,11 @@ from token_approx.labelling.transcripts.steps import (
 PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 # Lines for the program itself: nothing of them is sent.
 NOT_SENT = frozenset(
-    "file-history-snapshot summary progress queue-operation last-prompt permission-mode mode ai-title"
-    " custom-title agent-name agent-color agent-setting pr-link tag".split()
+    {
+        *("file-history-snapshot", "summary", "progress", "queue-operation", "last-prompt", "tag"),
+        *("permission-mode", "mode", "pr-link", "ai-title", "custom-title"),
+        *("agent-name", "agent-color", "agent-setting"),
+    }
 )
 NOT_SENT_SYSTEM = frozenset({"turn_duration", "api_error"})
 FINISHED = frozenset({"tool_use", "end_turn", "stop_sequence"})
@@ -118,7 +121,7 @@ def read_claude_code(rows: Iterable[Fields | None], session: str, steps: Steps) 
 
 
 def _line(row: Fields, conversation: _Conversation, lines: _Lines) -> None:
-    kind, message = row.get("type"), row.get("message")
+    kind, message = str(row.get("type")), row.get("message")
     if kind == "assistant" and isinstance(message, dict):
         _assistant(row, message, conversation, lines)
     elif kind == "user" and isinstance(message, dict):
@@ -126,9 +129,9 @@ def _line(row: Fields, conversation: _Conversation, lines: _Lines) -> None:
     elif kind == "attachment":
         conversation.hide(ATTACHMENT)
     elif kind == "system":
-        subtype = row.get("subtype")
+        subtype = str(row.get("subtype"))
         if subtype not in NOT_SENT_SYSTEM:
-            conversation.hide(COMPACTION if "compact" in str(subtype) else SYSTEM)
+            conversation.hide(COMPACTION if "compact" in subtype else SYSTEM)
     elif kind not in NOT_SENT:
         conversation.hide(UNKNOWN_LINE)
 
@@ -147,7 +150,11 @@ def _assistant(row: Fields, message: Fields, conversation: _Conversation, lines:
     if isinstance(row.get("uuid"), str):
         lines.answers[row["uuid"]] = name
     _usage(message, last)
-    for block in message["content"] if isinstance(message.get("content"), list) else []:
+    _blocks(message.get("content"), last)
+
+
+def _blocks(content: object, last: _Answer) -> None:
+    for block in content if isinstance(content, list) else []:
         match block.get("type") if isinstance(block, dict) else None:
             case "tool_use":
                 last.asked.append(str(block.get("id", "")))
@@ -172,9 +179,8 @@ def _usage(message: Fields, answer: _Answer) -> None:
     server = usage.get("server_tool_use")
     iterations = usage.get("iterations")
     context = message.get("context_management")
-    if isinstance(server, dict) and any(map(whole, server.values())):
-        answer.hidden = SERVER_TOOLS
-    elif isinstance(iterations, list) and len(iterations) > 1:
+    several = isinstance(iterations, list) and len(iterations) > 1
+    if several or (isinstance(server, dict) and any(map(whole, server.values()))):
         answer.hidden = SERVER_TOOLS
     elif isinstance(context, dict) and context.get("applied_edits"):
         answer.hidden = EDITED

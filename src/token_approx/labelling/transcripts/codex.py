@@ -119,7 +119,7 @@ def _event(payload: Fields, state: _Session) -> None:
 
 
 def _item(payload: Fields, state: _Session) -> None:
-    kind, role = payload.get("type"), payload.get("role")
+    kind, role = str(payload.get("type")), payload.get("role")
     if kind in RESULTS:
         texts, wrong = shown_texts(payload.get("output"), TEXTS)
         state.results.append((str(payload.get("call_id", "")), texts))
@@ -139,4 +139,4 @@ def _item(payload: Fields, state: _Session) -> None:
     elif kind not in NOT_SENT_ITEMS:
         state.begun = True
         names = {"compact": COMPACTION, "search": SERVER_TOOLS}
-        state.hide(next((why for name, why in names.items() if name in str(kind)), UNKNOWN_CONTENT))
+        state.hide(next((why for name, why in names.items() if name in kind), UNKNOWN_CONTENT))

@@ -33,7 +33,9 @@ class Transcripts:
     out = "steps.jsonl"
 
     def __init__(self, path: str, model: str = "") -> None:
-        """Take the file or folder, `~` for the home folder; with `model` the steps of other models are left out.
+        """Take the file or folder, where `~` is the home folder.
+
+        With `model` the steps of other models are left out.
 
         Raises:
             UsageError: no path is given.
@@ -65,7 +67,9 @@ class Transcripts:
             left_out[OTHER_MODEL] += len(steps.records) - len(records)
         if not records:
             raise InputError(
-                nothing_found("step", left_out, "Give path=<file or folder> of longer sessions, or no model=.")
+                nothing_found(
+                    "step", left_out, "Give path=<file or folder> of longer sessions, or no model=."
+                )
             )
         fields = ("model", "category", "source", "input_tokens")
         described = pd.DataFrame([{name: getattr(record, name) for name in fields} for record in records])
@@ -92,6 +96,6 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any] | None]:
 
 
 def _format(row: Mapping[str, Any]) -> Read | None:
-    if row.get("type") in CODEX and "payload" in row:
+    if str(row.get("type")) in CODEX and "payload" in row:
         return read_codex
     return read_claude_code if row.keys() & {"sessionId", "message", "uuid", "leafUuid"} else None

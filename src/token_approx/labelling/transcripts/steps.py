@@ -81,7 +81,10 @@ class Steps:
     records: dict[str, Record] = field(default_factory=dict)
 
     def add(self, session: str, before: Call, appended: Appended, after: Call, *, thought: bool) -> None:
-        """Add a step, or count why it is left out; `thought`: an answer since the user's last had thinking."""
+        """Add a step, or count why it is left out.
+
+        `thought` says whether an answer since the user's last message had thinking.
+        """
         reason = _wrong(before, appended, after, thought=thought)
         if reason:
             self.left_out[reason] += 1
@@ -126,7 +129,7 @@ def shown_texts(content: object, kinds: Collection[str]) -> tuple[list[str], str
     for block in content if isinstance(content, list) else [None]:
         kind = block.get("type") if isinstance(block, dict) else None
         text = block.get("text") if isinstance(block, dict) else None
-        if kind not in kinds or not isinstance(text, str):
+        if str(kind) not in kinds or not isinstance(text, str):
             return [], IMAGES if isinstance(kind, str) and "image" in kind else UNKNOWN_CONTENT
         texts.append(text)
     return texts, ""
