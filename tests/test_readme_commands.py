@@ -286,5 +286,8 @@ def test_every_kind_of_command_is_found() -> None:
     lines = {heading: [command.line for command in commands(body)] for heading, body in SECTIONS.items()}
     assert "git diff | token-approx truncate --limit 1000" in lines["Use it"]
     assert any(command.shown for command in commands(SECTIONS["calibrate"]))
-    assert "python -m token_approx.stages.train dataset=custom records=mine.jsonl features=all" in lines["choosing"]
+    assert (
+        "python -m token_approx.stages.train dataset=custom records=mine.jsonl features=all"
+        in lines["choosing"]
+    )
     assert sum(map(len, lines.values())) > 25
