@@ -64,8 +64,16 @@ def test_what_cannot_be_cut(run: Run, tmp_path: Path) -> None:
     """One line and an exit code of 1, or 64 where the options contradict each other."""
     (tmp_path / "file").write_text("x")
     for arguments, code, message in (
-        (["split", "--size", "1"], 1, "size=1: the upper bound of its first character alone is 2 tokens"),
-        (["truncate", "--limit", "0"], 1, "limit=0: the upper bound of its first character alone is 2"),
+        (
+            ["split", "--size", "1"],
+            1,
+            "size=1 is too small: the upper bound of its first character alone is 2 tokens",
+        ),
+        (
+            ["truncate", "--limit", "0"],
+            1,
+            "limit=0 is too small: the upper bound of its first character alone is 2",
+        ),
         (
             ["split", "--size", "9", "--overlap", "9"],
             1,
