@@ -149,7 +149,7 @@ def test_the_same_conversation_has_the_same_texts_in_every_format(wire_format: s
 
 
 def test_anthropic_and_converse_are_read_alike() -> None:
-    """Converse is the same request under other names: all of its features are those of the Messages format."""
+    """Converse is the same request under other names: its features are those of the Messages format."""
     one, other = read_request(ANTHROPIC), read_request(CONVERSE)
     assert one.texts == other.texts
     assert one.counts == other.counts
