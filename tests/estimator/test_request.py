@@ -56,9 +56,9 @@ def test_the_family_is_that_of_the_given_model_or_of_the_body() -> None:
         family_of({"messages": []})
 
 
-def test_a_model_of_texts_is_refused_for_requests_and_one_of_requests_for_texts() -> None:
-    """Neither answers what it was not fitted for."""
-    with pytest.raises(InputError, match="no model of whole requests"):
+def test_a_family_without_a_model_of_requests_says_so() -> None:
+    """A text's model is not taken for a request's: the error names what there is."""
+    with pytest.raises(InputError, match="unknown model|no model of whole requests"):
         Estimator.default("claude_2").request({"messages": []})
 
 

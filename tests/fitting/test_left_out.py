@@ -22,7 +22,7 @@ def _dataset(n: int, seed: int = 3) -> Dataset:
         path=Path("none"),
         ids=tuple(map(str, range(n))),
         features=X,
-        tokens=((X["text_user"] + 40 * X["tools"] + 5) * noise).round().to_numpy(),
+        tokens=((X["text_user"] + 40 * X["tools"] + 5) * noise).round().to_numpy(copy=True),
         sources=rng.choice(["a", "b", "c", "d"], n),
         categories=np.where(X["tools"] > 0, "tools", "plain"),
     )
