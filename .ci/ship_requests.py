@@ -33,6 +33,7 @@ from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256,
 from token_approx.lifecycle.export import _bound
 
 ROOT = Path(__file__).parents[1]
+ERRORS = ROOT / "output/requests.csv"
 LEVEL, RESAMPLES, SEED = 0.95, 1000, 42
 # Two repositories are too few to calibrate bounds on: the family before is built, and errs, alike.
 BORROWED = {"requests-claude-4-7": "requests-claude-3"}
@@ -54,6 +55,7 @@ def main() -> None:
         path.stem for path in (ROOT / "conf/dataset").glob("requests-*.yaml")
     )
     pd.set_option("display.width", 200)
+    errors_of = {}
     for title in names:
         dataset, candidates = _configured(title, arguments.records)
         left_out = {c.name: left_out_estimates(c, dataset) for c in candidates}
@@ -67,9 +69,13 @@ def main() -> None:
         found = errors_by_category(dataset, left_out[best.name], LEVEL, RESAMPLES, SEED, borrowed)
         found = found.set_index("kind")
         print(found[[*COLUMNS, "coverage", "excess", "median_excess"]].round(2).to_string())
+        errors_of[title] = found
         if not arguments.dry:
             content = _coefs(dataset, best, left_out[best.name], borrowed, Path(arguments.records))
             write_json(Path(arguments.folder) / f"{dataset.table}.json", content)
+    if not arguments.dry and not arguments.datasets:
+        table = pd.concat(errors_of, names=["dataset"]).reset_index()
+        table.to_csv(ERRORS, index=False, float_format="%.6g")
 
 
 def _configured(name: str, records: str) -> tuple[Dataset, list[Candidate]]:

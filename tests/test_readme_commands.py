@@ -1,4 +1,4 @@
-"""Every command of the README, word for word, in a copy of the project, section by section.
+"""Every command of the README and of docs/, word for word, in a copy of the project.
 
 What stands for another machine's name in it is the test's own, and what takes minutes is told to do less, or
 has a test of its own. The two numbered commands are what `.ci/run` starts, and those of pip are not run here:
@@ -29,7 +29,7 @@ from token_approx.estimator.estimator import Estimator
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = shutil.which("bash") or "bash"
-FEATURES = "bytes,ngram_claude_2,ngram_o200k_base"
+FEATURES = "bytes,ngram_claude_3,ngram_o200k_base"
 # What a command that takes minutes is told besides, to take seconds.
 SHORTER = {
     "-e benchmark": " -P overrides='size=200000 rounds=1'",
@@ -37,8 +37,6 @@ SHORTER = {
 }
 # What has a test of its own, which runs it with other arguments.
 ELSEWHERE = {
-    "stages.results": ("stages/test_results.py", "results.main()"),
-    "stages.benchmark_score": ("stages/test_benchmark_score.py", "benchmark_score.main()"),
     "study=team": ("stages/test_search_on_many.py", '"study": "team"'),
     "stages.train -m": ("stages/test_train.py", '"-m", "features=bytes,words"'),
 }
@@ -75,10 +73,15 @@ def commands(section: str) -> list[Command]:
     return found + [Command(line) for line in inline if line != "mlflow run ."]
 
 
+# The README section by section, and each page of docs/ as a whole.
+PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 SECTIONS = {
     heading: body
-    for heading, body in re.findall(r"^##+ (.*)\n((?:(?!##).*\n?)*)", README, re.MULTILINE)
-    if heading != "Layout" and commands(body)
+    for heading, body in [
+        *re.findall(r"^##+ (.*)\n((?:(?!##).*\n?)*)", README, re.MULTILINE),
+        *PAGES.items(),
+    ]
+    if commands(body)
 }
 MAIN_JOB = Command(re.findall(r"^1\. `.*&& (mlflow run .*)`$", README, re.MULTILINE)[0])
 
@@ -203,6 +206,12 @@ def lay_out_logs(walk: Walk) -> None:
     pd.DataFrame({"text": [PROSE] * 30, "kind": ["a", "b"] * 15}).to_parquet(walk.folder / "texts.parquet")
 
 
+def lay_out_texts_and_logs(walk: Walk) -> None:
+    """Lay out what both do."""
+    (walk.folder / "texts.csv").write_text('text\n"How many tokens, is this?"\n')
+    lay_out_logs(walk)
+
+
 def lay_out_documents(walk: Walk) -> None:
     """Lay out documents with exact counts."""
     texts = [f"{number} {PROSE}" * (1 + number % 5) for number in range(120)]
@@ -214,9 +223,10 @@ def lay_out_documents(walk: Walk) -> None:
 
 FILES: dict[str, Callable[[Walk], object]] = {
     "Use it": lay_out_texts,
-    "Run it as a team": lay_out_logs,
-    "How it works": lay_out_documents,
-    "Choose what is compared": lambda walk: write_records(walk.folder / "mine.jsonl", 60),
+    "scoring": lay_out_texts_and_logs,
+    "team": lay_out_logs,
+    "pretrain": lay_out_documents,
+    "choosing": lambda walk: write_records(walk.folder / "mine.jsonl", 60),
 }
 
 
@@ -241,16 +251,22 @@ def test_section(heading: str, walk: Walk) -> None:
 
 @pytest.mark.slow
 def test_the_blocks_of_python(walk: Walk) -> None:
-    """The README's Python runs after the main job, given a text and what a provider said of it."""
+    """The pages' Python runs after the main job, given a text, a request and what a provider said of it."""
     given = f"import types\ntext = {PROSE!r} * 50\nusage = types.SimpleNamespace(input_tokens=1000)\n"
-    for block in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+    given += "messages = [{'role': 'user', 'content': text}]\n"
+    given += "body = {'model': 'claude-opus-5', 'max_tokens': 9, 'messages': messages}\n"
+    pages = "\n".join([README, *PAGES.values()])
+    for block in re.findall(r"^```python\n(.*?)^```", pages, re.MULTILINE | re.DOTALL):
         walk.run(Command(f"python -c {shlex.quote(given + block)}"))
 
 
 def test_what_is_installed_is_what_the_tests_have() -> None:
     """Each extra that a command of pip names exists, and is part of the one for the tests."""
     named = {
-        name for names in re.findall(r"pip install [^`\n]*\[([\w,-]+)\]", README) for name in names.split(",")
+        name
+        for page in (README, *PAGES.values())
+        for names in re.findall(r"pip install [^`\n]*\[([\w,-]+)\]", page)
+        for name in names.split(",")
     }
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     (own,) = (line for line in extras["test"] if line.startswith("token-approx["))
@@ -259,7 +275,7 @@ def test_what_is_installed_is_what_the_tests_have() -> None:
 
 
 def test_what_is_run_elsewhere_is_there() -> None:
-    """The README has each command that is said to be run elsewhere, and that test runs it."""
+    """The pages have each command that is said to be run elsewhere, and that test runs it."""
     lines = [command.line for body in SECTIONS.values() for command in commands(body)]
     for part, (file, run) in ELSEWHERE.items():
         assert any(part in line for line in lines), part
@@ -269,7 +285,8 @@ def test_what_is_run_elsewhere_is_there() -> None:
 def test_every_kind_of_command_is_found() -> None:
     """What the sections are read for is there: a block with output, one without, a command in a sentence."""
     lines = {heading: [command.line for command in commands(body)] for heading, body in SECTIONS.items()}
-    assert "token-approx count README.md" in lines["Use it"]
-    assert any(command.shown for command in commands(SECTIONS["Calibrate on your own texts"]))
-    assert "python -m token_approx.benchmarks.results" in lines["Results"]
-    assert sum(map(len, lines.values())) > 30
+    assert "git diff | token-approx truncate --limit 1000" in lines["Use it"]
+    assert any(command.shown for command in commands(SECTIONS["calibrate"]))
+    train = "python -m token_approx.stages.train"
+    assert f"{train} dataset=custom records=mine.jsonl features=all" in lines["choosing"]
+    assert sum(map(len, lines.values())) > 25

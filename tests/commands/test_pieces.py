@@ -22,7 +22,7 @@ def test_truncate_prints_the_beginning(run: Run) -> None:
         most = MODEL.upper_bound(done.stdout)
         told = f"{len(done.stdout):,} of {len(text):,} bytes were kept: at most {most} tokens.\n"
         assert done.stderr.decode() == told
-    done = run("truncate", "--limit", 10**6, ROOT / "README.md", "--model", "claude_2")
+    done = run("truncate", "--limit", 10**6, ROOT / "README.md", "--model", "claude_3")
     assert (done.stdout, done.stderr) == (TEXT, b"")
 
 
@@ -64,8 +64,16 @@ def test_what_cannot_be_cut(run: Run, tmp_path: Path) -> None:
     """One line and an exit code of 1, or 64 where the options contradict each other."""
     (tmp_path / "file").write_text("x")
     for arguments, code, message in (
-        (["split", "--size", "1"], 1, "size=1: the upper bound of its first character alone is 2 tokens"),
-        (["truncate", "--limit", "0"], 1, "limit=0: the upper bound of its first character alone is 2"),
+        (
+            ["split", "--size", "1"],
+            1,
+            "size=1 is too small: the upper bound of its first character alone is 2 tokens",
+        ),
+        (
+            ["truncate", "--limit", "0"],
+            1,
+            "limit=0 is too small: the upper bound of its first character alone is 2",
+        ),
         (
             ["split", "--size", "9", "--overlap", "9"],
             1,

@@ -67,15 +67,15 @@ def test_source_of_path(path: str, source: str) -> None:
     [
         ({"input_tokens": "12"}, "input_tokens", "without quotes"),
         ({"input_tokens": True}, "input_tokens", "whole number"),
-        ({"input_tokens": -1}, "input_tokens", "measure the sample again"),
+        ({"input_tokens": -1}, "input_tokens", "Measure the sample again"),
         ({"input_tokens": 1.5}, "input_tokens", "whole number"),
-        ({"features": {"bytes": -1}}, "features.bytes", "measure"),
+        ({"features": {"bytes": -1}}, "features.bytes", "Measure"),
         ({"features": {"bytes": 10, "runes": 11}}, "features.runes", "count again"),
         ({"features": {}}, "features", "at least 1"),
         ({"features": {"a b": 1}}, "features.a b", "letters"),
         ({"features": [1]}, "features", "object"),
         ({"id": ""}, "id", "at least 1"),
-        ({"text": "secret words"}, "text", "never a text"),
+        ({"text": "secret words"}, "text", "never holds a text"),
         ({"source": None}, "source", "quotes"),
     ],
 )
@@ -100,13 +100,13 @@ def test_a_line_that_is_no_object(tmp_path: Path, line: str) -> None:
 
 def test_a_missing_field_a_duplicate_and_an_empty_file(tmp_path: Path) -> None:
     """Missing fields and both lines of a duplicate are named; no records at all is an error too."""
-    with pytest.raises(InputError, match=r"field 'model' is missing: add it"):
+    with pytest.raises(InputError, match=r"field 'model' is missing. Add it"):
         load(tmp_path, {key: value for key, value in GOOD.items() if key != "model"})
     with pytest.raises(InputError, match=r"r\.jsonl:3: the field 'id' is 'a-1', as on line 1"):
         load(tmp_path, GOOD, "", GOOD)
     with pytest.raises(InputError, match="holds no records"):
         load(tmp_path, "")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="cannot be read"):
         read_records(tmp_path / "none.jsonl")
 
 

@@ -61,11 +61,11 @@ def test_round_trip_and_hand_made_files(tmp_path: Path) -> None:
             "field 'id' is not the hash of its text",
         ),
         ('{"source": "s", "category": "c", "text": "a"}', "the field 'text' is also on line 1"),
-        ('{"source": "s", "text": "b"}', "field 'category' is missing: add it"),
+        ('{"source": "s", "text": "b"}', "field 'category' is missing. Add it"),
         ('{"source": "s", "category": "c", "text": "\\ud800"}', "field 'text'"),
         (
             '{"source": "s", "category": "c", "text": "secret b", "x": "secret"}',
-            "field 'x' is str: remove it",
+            "field 'x' is of type str. Remove it",
         ),
     ],
 )
@@ -82,5 +82,5 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
 def test_no_samples(tmp_path: Path) -> None:
     """An empty file is an error that names the stage to run first."""
     (tmp_path / "s.jsonl").write_text("\n")
-    with pytest.raises(InputError, match="prepare some texts first"):
+    with pytest.raises(InputError, match="Prepare some texts first"):
         read_samples(tmp_path / "s.jsonl")

@@ -79,7 +79,7 @@ def test_log_uniform_loses_nothing(text: str, least: int, more: int, seed: int) 
 @pytest.mark.parametrize(("least", "most"), [(0, 10), (11, 10), (-5, -1)])
 def test_sizes_that_cannot_be(least: int, most: int) -> None:
     """They are refused with both numbers."""
-    with pytest.raises(InputError, match=f"least={least}, most={most}"):
+    with pytest.raises(InputError, match=f"least={least} and most={most}"):
         gutenberg("text", least, most)
-    with pytest.raises(InputError, match=f"least={least}, most={most}"):
+    with pytest.raises(InputError, match=f"least={least} and most={most}"):
         log_uniform("text", least, most, 0)

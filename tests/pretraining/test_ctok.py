@@ -88,7 +88,7 @@ def test_other_models_are_refused(model: str) -> None:
         "from token_approx.errors import InputError\n"
         f"try: CtokCounter({model!r})\nexcept InputError as error: print(error)"
     )
-    assert f"found model={model}; give such a name" in done.stdout
+    assert f"not for model={model}. Give a name" in done.stdout
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python is new enough for ctok")

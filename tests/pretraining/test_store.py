@@ -41,7 +41,7 @@ def test_a_text_is_read_once(tmp_path: Path) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    """A file of another tokenizer, and one that is no store, are named."""
+    """A file of another tokenizer, and one that is not a store, are named."""
     path = tmp_path / "ends.npz"
     store = EndsStore(str(path), "made-up", Slow())
     store("abc")
@@ -49,5 +49,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ends\.npz: holds token ends of made-up, not of another"):
         EndsStore(str(path), "another", Slow())
     path.write_bytes(b"no archive")
-    with pytest.raises(InputError, match=r"ends\.npz: is no store"):
+    with pytest.raises(InputError, match=r"ends\.npz is not a store"):
         EndsStore(str(path), "made-up", Slow())

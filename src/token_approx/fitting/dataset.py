@@ -102,7 +102,7 @@ def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     Raises:
         InputError: the file cannot be read or lacks a column.
     """
-    frame = _read_table(path, "Measure the corpora again")
+    frame = _read_table(path, "Measure the corpora again.")
     missing = [column for column in ("corpus", "id", "category", "group", tokens) if column not in frame]
     if missing:
         raise InputError(f"{path} has no column {missing[0]!r}. Measure the corpora again.")
@@ -119,12 +119,12 @@ def read_corpus(name: str, path: str, tokens: str) -> Dataset:
     )
 
 
-def _read_table(path: str, mend: str) -> pd.DataFrame:
+def _read_table(path: str, remedy: str) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read ({reason}): {mend}") from error
+        raise InputError(f"{path} cannot be read ({reason}). {remedy}") from error
 
 
 def read_requests(
@@ -138,16 +138,16 @@ def read_requests(
     Raises:
         InputError: the file cannot be read, lacks a column, or has no such request.
     """
-    frame = _read_table(path, "record the requests again")
+    frame = _read_table(path, "Record the requests again.")
     missing = [column for column in ("family", "not_counted", "kind", "repository") if column not in frame]
     if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}: record the requests again")
+        raise InputError(f"{path} has no column {missing[0]!r}. Record the requests again.")
     chosen = frame["family"].isin(list(families)) & (frame["not_counted"] == 0)
     if providers:
         chosen &= frame["provider"].isin(list(providers))
     frame = frame[chosen].reset_index(drop=True)
     if frame.empty:
-        raise InputError(f"{path}: has no complete request of {', '.join(families)}: record some")
+        raise InputError(f"{path} has no complete request of {', '.join(families)}. Record some.")
     return Dataset(
         name=name,
         reference_model=name,

@@ -100,8 +100,8 @@ def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         frame = pd.read_parquet(path)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read ({reason}): give a Parquet file of exchanges") from error
+        raise InputError(f"{path} cannot be read ({reason}). Give a Parquet file of exchanges.") from error
     missing = [column for column in columns if column not in frame]
     if missing:
-        raise InputError(f"{path}: has no column {missing[0]!r}: it needs {', '.join(columns)}")
+        raise InputError(f"{path} has no column {missing[0]!r}. It needs {', '.join(columns)}.")
     return frame

@@ -102,5 +102,5 @@ def _not_finite(constant: str) -> NoReturn:
 
 def _shown(value: object, width: int = 40) -> str:
     # Only the kind and a short head, on one line: an unexpected field may hold somebody's text.
-    text = repr(value) if isinstance(value, int | float | None) else type(value).__name__
+    text = repr(value) if isinstance(value, int | float | None) else f"of type {type(value).__name__}"
     return text if len(text) <= width else text[:width] + "…"

@@ -62,10 +62,10 @@ class EndsStore:
                 keys, borders = file["keys"], np.cumsum(np.append(0, file["sizes"]))
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise InputError(
-                f"{self.path}: is no store of token ends: give another tokenizer.store"
+                f"{self.path} is not a store of token ends. Give another tokenizer.store."
             ) from error
         if tokenizer != self.tokenizer:
-            raise InputError(f"{self.path}: holds token ends of {tokenizer}, not of {self.tokenizer}")
+            raise InputError(f"{self.path} holds token ends of {tokenizer}, not of {self.tokenizer}.")
         rows = zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True)
         self._places = {bytes(key): row for key, row in zip(keys, rows, strict=True)}
 

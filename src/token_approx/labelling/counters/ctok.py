@@ -38,12 +38,12 @@ class CtokCounter:
         found = VERSION.search(model)
         if found is None or int(found[1]) < 3:  # noqa: PLR2004 - Claude 3 is the first that ctok knows
             raise UsageError(
-                f"counter=ctok counts for Claude 3 and later: found model={model}; give such a name, like"
-                " claude-3-7-sonnet or claude-opus-4-7"
+                f"counter=ctok counts for Claude 3 and later, and not for model={model}. Give a name such as"
+                " claude-3-7-sonnet or claude-opus-4-7."
             )
         if counts_of not in (ONE_USER_MESSAGE, TEXT):
             raise UsageError(
-                f"counter.counts_of: found {counts_of!r}; valid are {ONE_USER_MESSAGE} and {TEXT}"
+                f"counter.counts_of={counts_of} is unknown. Valid values: {ONE_USER_MESSAGE}, {TEXT}."
             )
         named = ".".join(filter(None, found.groups()))
         # The message's frame of 4.7 alone merges with the begin of a text: 4.8 gives that text's own tokens.
