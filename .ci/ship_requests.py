@@ -115,6 +115,8 @@ def _coefs(
     left_out = metrics(dataset.tokens, estimates)
     low_high = intervals(dataset.tokens, estimates, RESAMPLES, SEED)
     frame = dataset.features[list(candidate.features)]
+    if not tables_of(candidate.features, dataset.table):
+        raise SystemExit(f"no n-gram table {dataset.table!r} is shipped: train it first")
     settings = ", ".join(f"{name}={value!r}" for name, value in candidate.hyperparameters.items())
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -131,6 +133,7 @@ def _coefs(
         },
         "upper_bound": [_bound(bound) for bound in upper],
         "lower_bound": [_bound(bound) for bound in lower],
+        "byte_bound": None,
         "domain": {name: [float(frame[name].min()), float(frame[name].max())] for name in frame},
         # Every record is a test record once, of a fit on the other repositories.
         "metrics": {
