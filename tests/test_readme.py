@@ -1,4 +1,4 @@
-"""The tables of the README and of docs/ are what output/ holds: they are written into the pages by a command."""
+"""The tables of the README and of docs/ are what output/ holds: a command writes them into the pages."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_tables_are_what_the_command_writes() -> None:
-    """Run over the pages, cog changes none of them; if this fails: python -m cogapp -r README.md docs/*.md."""
+    """Cog changes none of the pages; if this fails: python -m cogapp -r README.md docs/*.md."""
     done = subprocess.run(
         [sys.executable, "-m", "cogapp", "--check", *map(str, PAGES)],
         cwd=ROOT, capture_output=True, text=True, check=False,
@@ -47,7 +47,7 @@ def test_the_original_s_figures() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_are_readable(page: Path) -> None:
-    """Outside of tables, blocks and figures no line is longer than 160 columns; every link leads somewhere."""
+    """Outside of tables and blocks no line is longer than 160 columns; every link leads somewhere."""
     text = page.read_text(encoding="utf-8")
     prose = [line for line in text.splitlines() if not line.startswith(("|", "    ", "!", "1.", "2."))]
     assert max(map(len, prose)) <= 160

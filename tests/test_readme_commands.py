@@ -29,7 +29,7 @@ from token_approx.estimator.estimator import Estimator
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = shutil.which("bash") or "bash"
-FEATURES = "bytes,ngram_claude_2,ngram_o200k_base"
+FEATURES = "bytes,ngram_claude_3,ngram_o200k_base"
 # What a command that takes minutes is told besides, to take seconds.
 SHORTER = {
     "-e benchmark": " -P overrides='size=200000 rounds=1'",
@@ -255,7 +255,8 @@ def test_the_blocks_of_python(walk: Walk) -> None:
     given = f"import types\ntext = {PROSE!r} * 50\nusage = types.SimpleNamespace(input_tokens=1000)\n"
     given += "messages = [{'role': 'user', 'content': text}]\n"
     given += "body = {'model': 'claude-opus-5', 'max_tokens': 9, 'messages': messages}\n"
-    for block in re.findall(r"^```python\n(.*?)^```", "\n".join([README, *PAGES.values()]), re.M | re.S):
+    pages = "\n".join([README, *PAGES.values()])
+    for block in re.findall(r"^```python\n(.*?)^```", pages, re.MULTILINE | re.DOTALL):
         walk.run(Command(f"python -c {shlex.quote(given + block)}"))
 
 
@@ -286,8 +287,6 @@ def test_every_kind_of_command_is_found() -> None:
     lines = {heading: [command.line for command in commands(body)] for heading, body in SECTIONS.items()}
     assert "git diff | token-approx truncate --limit 1000" in lines["Use it"]
     assert any(command.shown for command in commands(SECTIONS["calibrate"]))
-    assert (
-        "python -m token_approx.stages.train dataset=custom records=mine.jsonl features=all"
-        in lines["choosing"]
-    )
+    train = "python -m token_approx.stages.train"
+    assert f"{train} dataset=custom records=mine.jsonl features=all" in lines["choosing"]
     assert sum(map(len, lines.values())) > 25

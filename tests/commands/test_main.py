@@ -66,7 +66,7 @@ def test_help(run: Run, arguments: list[str]) -> None:
         (["count", "--limit", "many"], "Invalid value for '--limit'"),
         (["count", "--limit", "-1"], "Invalid value for '--limit'"),
         (["count", "--confidence", "2"], "Invalid value for '--confidence'"),
-        (["count", "--model", "claude_2", "--coefs", "x"], "--coefs and --model cannot be given together."),
+        (["count", "--model", "claude_3", "--coefs", "x"], "--coefs and --model cannot be given together."),
         (["conut"], "Did you mean 'count'?"),
         (["pull"], "Missing argument 'URI'"),
         (["truncate", "a", "b", "--limit", "3"], "unexpected extra argument(s) (b)"),

@@ -22,7 +22,7 @@ def test_truncate_prints_the_beginning(run: Run) -> None:
         most = MODEL.upper_bound(done.stdout)
         told = f"{len(done.stdout):,} of {len(text):,} bytes were kept: at most {most} tokens.\n"
         assert done.stderr.decode() == told
-    done = run("truncate", "--limit", 10**6, ROOT / "README.md", "--model", "claude_2")
+    done = run("truncate", "--limit", 10**6, ROOT / "README.md", "--model", "claude_3")
     assert (done.stdout, done.stderr) == (TEXT, b"")
 
 

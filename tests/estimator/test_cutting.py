@@ -159,7 +159,7 @@ def test_a_mark_where_the_text_does_not_fit_is_no_end() -> None:
     """Where a word's letters cost more than the word, what ends before the last words may not fit."""
     model, text = MODELS["negative weights"], "x" * 100 + " a b c d e fg" + "y" * 50
     fitting = text.index("g")
-    limit = model.upper_bound(text[:fitting])
+    limit = int(model.upper_bound(text[:fitting]))
     assert limit < min(model.upper_bound(text[:end]) for end in range(fitting - 5, fitting))
     assert model.truncate(text, limit) == text[:fitting]
 

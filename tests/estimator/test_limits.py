@@ -17,8 +17,8 @@ FACTORS = st.floats(0, 3) | st.sampled_from([0.0, 1.0, 1.05])
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> tuple[Bound, ...]:
-    """Draw the lines of one level: size classes that join, or with gaps, and offsets that jump."""
+def drawn_bounds(draw: st.DrawFn) -> tuple[Bound, ...]:
+    """Draw the bounds of one level: size classes that join, or with gaps, and offsets that jump."""
     borders = sorted({0.0, *draw(st.lists(st.floats(0, 1000), max_size=4)), math.inf})
     classes = [
         Bound(0.95, draw(FACTORS), draw(st.floats(-50, 50)), low, high) for low, high in pairwise(borders)
@@ -26,24 +26,24 @@ def lines(draw: st.DrawFn) -> tuple[Bound, ...]:
     return tuple(classes)
 
 
-@given(lines=lines(), tokens=st.integers(0, 1500), sums=st.lists(st.floats(-100, 2000), min_size=1))
+@given(bounds=drawn_bounds(), tokens=st.integers(0, 1500), sums=st.lists(st.floats(-100, 2000), min_size=1))
 def test_a_limit_holds_where_the_bound_is_within(
-    lines: tuple[Bound, ...], tokens: int, sums: list[float]
+    bounds: tuple[Bound, ...], tokens: int, sums: list[float]
 ) -> None:
     """For any size classes, estimates anywhere, at borders and where a bound meets the limit are right."""
-    near = [line.start for line in lines]
-    near += [(tokens - line.offset) / line.factor for line in lines if line.factor > 1e-3]
+    near = [bound.start for bound in bounds]
+    near += [(tokens - bound.offset) / bound.factor for bound in bounds if bound.factor > 1e-3]
     around = [value for x in near for value in (math.nextafter(x, -math.inf), x, math.nextafter(x, math.inf))]
     estimates = np.array(sums + around)
-    expected = evaluate_many(lines, estimates, 0.95) <= tokens
-    assert Limit(lines, 0.95, tokens).holds(estimates).tolist() == expected.tolist()
+    expected = evaluate_many(bounds, estimates, 0.95) <= tokens
+    assert Limit(bounds, 0.95, tokens).holds(estimates).tolist() == expected.tolist()
 
 
 def test_shipped_bounds() -> None:
     """Of a shipped model, each level of its bounds is told from as it is."""
     model = Estimator.for_model("o200k_base")
     estimates = np.linspace(-5, 30_000, 60_001)
-    for level in {line.confidence for line in model.upper}:
+    for level in {bound.confidence for bound in model.upper}:
         for tokens in (0, 1, 20, 1000, 10_000):
             expected = evaluate_many(model.upper, estimates, level) <= tokens
             assert np.array_equal(Limit(model.upper, level, tokens).holds(estimates), expected)

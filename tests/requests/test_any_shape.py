@@ -4,15 +4,14 @@ import base64
 import json
 import struct
 import time
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.requests.test_formats import ALL
-from token_approx.errors import InputError
 from token_approx.requests import FORMATS, read_request
+from token_approx.requests.json_value import Json
 
 NAMES = st.sampled_from(
     [
@@ -72,24 +71,20 @@ MARK = "zyxw unmistakable"
 
 @given(st.dictionaries(NAMES, VALUES, max_size=6), st.sampled_from(list(FORMATS)))
 @settings(max_examples=150, deadline=None)
-def test_no_shape_raises_anything_but_the_one_error(body: dict[str, Any], wire_format: str) -> None:
-    """Whatever JSON stands where, a reader returns features or refuses the body in one line."""
-    try:
-        found = read_request(body, wire_format=wire_format)
-    except InputError as error:
-        assert "\n" not in str(error)
-        return
+def test_no_shape_raises_anything(body: dict[str, Json], wire_format: str) -> None:
+    """Whatever JSON stands where, a reader of a given format returns features."""
+    found = read_request(body, wire_format=wire_format)
     assert all(isinstance(text, str) and text for texts in found.texts.values() for text in texts)
 
 
-def _strings(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def _strings(value: Json, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     if isinstance(value, str):
         return [path]
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [found for key, inner in items for found in _strings(inner, (*path, key))]
 
 
-def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+def _with(value: Json, path: tuple[str | int, ...], new: Json) -> Json:
     copy = json.loads(json.dumps(value))
     at = copy
     for key in path[:-1]:
@@ -116,7 +111,7 @@ def test_every_text_of_a_body_is_counted(wire_format: str) -> None:
 @pytest.mark.parametrize("wire_format", ALL)
 @given(value=VALUES)
 @settings(max_examples=30, deadline=None)
-def test_anything_in_place_of_a_message_is_counted_or_listed(wire_format: str, value: Any) -> None:
+def test_anything_in_place_of_a_message_is_counted_or_listed(wire_format: str, value: Json) -> None:
     """A message of any shape that holds a text leaves a trace of it: in the texts or in the list."""
     field = {"openai_responses": "input", "gemini": "contents"}.get(wire_format, "messages")
     marked = {"somewhere": MARK, "value": value}

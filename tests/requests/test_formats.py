@@ -1,6 +1,7 @@
 """Bodies of each wire format, written by hand, and what their readers find in them."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_the_same_conversation_has_the_same_texts_in_every_format(wire_format: s
 
 
 def test_anthropic_and_converse_are_read_alike() -> None:
-    """Converse is the same request under other names: all of its features are those of the Messages format."""
+    """Converse is the same request under other names: its features are those of the Messages format."""
     one, other = read_request(ANTHROPIC), read_request(CONVERSE)
     assert one.texts == other.texts
     assert one.counts == other.counts
@@ -160,7 +161,8 @@ def test_anthropic_and_converse_are_read_alike() -> None:
 
 def test_thinking_of_earlier_turns_is_left_out_when_the_user_speaks_again() -> None:
     """The provider takes it out of the prompt then, so it has no tokens; in a loop of tools it has."""
-    more = {**ANTHROPIC, "messages": [*ANTHROPIC["messages"], {"role": "user", "content": "And now?"}]}
+    earlier: Any = ANTHROPIC["messages"]
+    more = {**ANTHROPIC, "messages": [*earlier, {"role": "user", "content": "And now?"}]}
     assert "thinking" not in read_request(more).texts
 
 

@@ -33,6 +33,7 @@ from token_approx.reporting.peers import PEERS, TARGET, Count, available
 from token_approx.stages import console
 from token_approx.stages.command_line import run_stage
 from token_approx.text import kernel
+from token_approx.text.ngrams import shipped_tables
 
 CHAMPION = "champion"
 PEER = "from token_approx.reporting import peers; peers.{name}()('a')"
@@ -110,10 +111,14 @@ def _errors(corpus: str) -> dict[str, float]:
 
 
 def _sizes(coefs: str, counts: Mapping[str, Count]) -> dict[str, int]:
-    table = Path(str(files("token_approx.text") / "tables" / f"{TARGET}.json"))
+    shipped = shipped_tables()
     named = json.loads(Path(coefs).read_bytes())["tables"].values()
-    beside = sum((Path(coefs).parent / entry["file"]).stat().st_size for entry in named)
-    sizes = {"n-gram table": table.stat().st_size, CHAMPION: Path(coefs).stat().st_size + beside}
+    beside = [Path(coefs).parent / entry["file"] for entry in named]
+    tables = [path if path.is_file() else shipped[path.stem] for path in beside]
+    sizes = {
+        "n-gram table": shipped[TARGET].stat().st_size,
+        CHAMPION: Path(coefs).stat().st_size + sum(path.stat().st_size for path in tables),
+    }
     if "bpe-openai" in counts:
         vocabulary = Path(str(files("bpe_openai") / "data" / f"{TARGET}.tiktoken.gz"))
         sizes |= dict.fromkeys(["tiktoken", "bpe-openai"], vocabulary.stat().st_size)

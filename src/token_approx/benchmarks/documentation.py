@@ -12,6 +12,8 @@ import pandas as pd
 ROOT = Path(__file__).parents[3]
 OUTPUT = ROOT / "output"
 TABLES = OUTPUT / "ngram_tables"
+# A kind of fewer requests says nothing of others.
+FEWEST_REQUESTS = 10
 PUBLISHED = {"bytes": "154.600783", "bytes words": "128.641883"}
 
 
@@ -93,6 +95,38 @@ def original() -> str:
     return table(["features", "published test MAE", *errors], rows)
 
 
+def requests() -> str:
+    """Return the errors and bounds of whole requests on repositories left out, by family and kind."""
+    rows = []
+    for row in pd.read_csv(OUTPUT / "requests.csv").to_dict("records"):
+        if row["records"] < FEWEST_REQUESTS:
+            continue
+        interval = f"{row['mape_low']:.1f} to {row['mape_high']:.1f}"
+        held = [row["coverage"], row["median_excess"]]
+        rows.append(
+            [
+                row["dataset"].removeprefix("requests-"),
+                row["kind"],
+                f"{row['records']:,} of {row['sources']}",
+                f"{percent(row['mape'], 1)} ({interval})",
+                percent(row["median"], 1),
+                percent(row["p95"], 1),
+                f"{row['bias']:+.1f} %",
+                *("" if pd.isna(value) else percent(value, 1) for value in held),
+            ]
+        )
+    errors = ["mean error (95 % interval)", "median error", "p95", "bias"]
+    header = [
+        "requests to",
+        "kind",
+        "requests of repositories",
+        *errors,
+        "95 % bound holds",
+        "is above by (median)",
+    ]
+    return table(header, rows)
+
+
 def speed() -> str:
     """Return speed, size and error beside exact tokenizers, from the last benchmark."""
     rows = []
@@ -111,8 +145,8 @@ def install() -> str:
     """Return what `pip install token-approx` brings, as measured in an empty environment."""
     found = json.loads((OUTPUT / "benchmark/install.json").read_text(encoding="utf-8"))
     return (
-        f"It brings {found['packages']} packages and {found['megabytes']:.0f} MB, and takes"
-        f" {found['import_seconds']:.2f} s to import with one table.\n"
+        f"It brings {found['packages']} packages and {found['megabytes']:.0f} MB. To import it, load one"
+        f" table and estimate a text takes {found['cpu_seconds']:.2f} s of a processor.\n"
     )
 
 

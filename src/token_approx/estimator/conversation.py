@@ -184,11 +184,11 @@ class RunningCount:
         """Return `Total.lower_bound` of the context; what is known is exact."""
         return self._total().lower_bound(confidence)
 
-    def fits(self, limit: int, confidence: float = 0.95) -> bool:
+    def fits(self, limit: float, confidence: float = 0.95) -> bool:
         """Return whether the upper bound is within a limit of tokens."""
         return self.upper_bound(confidence) <= limit
 
-    def decide(self, limit: int, confidence: float = 0.95) -> Decision:
+    def decide(self, limit: float, confidence: float = 0.95) -> Decision:
         """Return `Total.decide` of the context: `fits`, `exceeds`, or `ask` the provider.
 
         It is `ask` instead of `fits` where a message has something that cannot be counted (`not_counted`).

@@ -129,7 +129,7 @@ class Estimator(LinearModel):
 
     def estimate_many(self, texts: Sequence[str | bytes]) -> Integers:
         """Return the estimate of each text, [estimate(text) for text in texts], int64 of shape (texts,)."""
-        return _rounded_many(self.linear_sums(self.features_many(_several(texts))))
+        return _rounded_many(self.linear_sums(self.features_many(_encoded(texts))))
 
     def describe(self, text: str | bytes, confidence: float = 0.95) -> Description:
         """Return the estimate, the upper bound, and why the text is out of domain, in one pass over it.
@@ -175,7 +175,7 @@ class Estimator(LinearModel):
         """
         return self._of(text).lower_bound(confidence)
 
-    def decide(self, text: str | bytes, limit: int, confidence: float = 0.95) -> Decision:
+    def decide(self, text: str | bytes, limit: float, confidence: float = 0.95) -> Decision:
         """Say whether a text fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
 
         Out of the model's domain a text fits only if its bytes cannot have more tokens; `out_of_domain` says

@@ -37,7 +37,7 @@ class RequestTotal(Total):
     not_counted: tuple[str, ...] = ()
     model: str = ""
 
-    def decide(self, limit: int, confidence: float = 0.95) -> Decision:
+    def decide(self, limit: float, confidence: float = 0.95) -> Decision:
         """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
 
         Raises:

@@ -93,7 +93,7 @@ class Total:
         own = self.known + math.fsum(parts)
         return max(0, math.floor(own + math.fsum(other.lower_bound(confidence) for other in self.others)))
 
-    def decide(self, limit: int, confidence: float = 0.95) -> Decision:
+    def decide(self, limit: float, confidence: float = 0.95) -> Decision:
         """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
 
         Where it is to ask because a text is out of the domain, `out_of_domain` has the reason.

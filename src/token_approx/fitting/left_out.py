@@ -1,6 +1,7 @@
 """Every source left out in turn: estimates, errors by category with intervals, and whether bounds hold."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -31,15 +32,39 @@ def left_out_estimates(candidate: Candidate, dataset: Dataset) -> Floats:
     return estimates
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """Records that calibrate bounds: tokens, estimates by fits on other sources, and kinds, (n,) each."""
+
+    tokens: Floats
+    estimates: Floats
+    kinds: Names
+
+    def joined(self, other: "Calibration | None") -> "Calibration":
+        """Return these records and another model's, whose errors are taken to be alike."""
+        if other is None:
+            return self
+        return Calibration(
+            np.concatenate([self.tokens, other.tokens]),
+            np.concatenate([self.estimates, other.estimates]),
+            np.concatenate([self.kinds, other.kinds]),
+        )
+
+
 def errors_by_category(
-    dataset: Dataset, estimates: Floats, level: float, resamples: int, seed: int
+    dataset: Dataset,
+    estimates: Floats,
+    level: float,
+    resamples: int,
+    seed: int,
+    borrowed: Calibration | None = None,
 ) -> pd.DataFrame:
     """Return a row per category: errors in percent, and coverage and excess of the upper bound of a level.
 
     `estimates` (n,) are by fits on other sources. `mape_low` and `mape_high` are the 95 % interval of the
-    mean error over resampled sources. A source's bounds are calibrated on all others.
+    mean error over resampled sources. A source's bounds are calibrated on all others, and on `borrowed`.
     """
-    limits = _nested_bounds(dataset, estimates, level)
+    limits = _nested_bounds(dataset, estimates, level, borrowed)
     errors = 100 * np.abs(estimates / dataset.tokens - 1)
     rows = []
     for category in sorted(set(dataset.categories.tolist())):
@@ -66,12 +91,12 @@ def errors_by_category(
 
 
 def bounds_by_kind(
-    dataset: Dataset, estimates: Floats, levels: Sequence[float] | None = None
+    calibration: Calibration, levels: Sequence[float] | None = None
 ) -> tuple[list[Bound], list[Bound]]:
     """Return the upper and lower bounds of all records and of each kind, at the levels they support."""
-    asked = supported(len(dataset)) if levels is None else levels
+    asked = supported(len(calibration.tokens)) if levels is None else levels
     upper, lower = (
-        by_kind(side, dataset.tokens, estimates, dataset.categories, asked)
+        by_kind(side, calibration.tokens, calibration.estimates, calibration.kinds, asked)
         for side in (upper_bounds, lower_bounds)
     )
     return upper, lower
@@ -87,13 +112,14 @@ def bounds_of(bounds: Sequence[Bound], kinds: Names, estimates: Floats, level: f
     return np.ceil(limits)
 
 
-def _nested_bounds(dataset: Dataset, estimates: Floats, level: float) -> Floats:
+def _nested_bounds(dataset: Dataset, estimates: Floats, level: float, borrowed: Calibration | None) -> Floats:
     limits = np.full(len(dataset), np.nan)
     for source in np.unique(dataset.sources):
         mine = dataset.sources == source
-        if supported(int((~mine).sum()), [level]):
-            kinds = dataset.categories[~mine]
-            upper = by_kind(upper_bounds, dataset.tokens[~mine], estimates[~mine], kinds, [level])
+        others = Calibration(dataset.tokens[~mine], estimates[~mine], dataset.categories[~mine])
+        others = others.joined(borrowed)
+        if supported(len(others.tokens), [level]):
+            upper, _ = bounds_by_kind(others, [level])
             limits[mine] = bounds_of(upper, dataset.categories[mine], estimates[mine], level)
     return limits
 

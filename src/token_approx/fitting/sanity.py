@@ -18,8 +18,6 @@ MOST_TOKENS_OF_NOTHING = 20
 MOST_POINTS_WORSE = 2.0
 CLASSES = ((1, 20), (20, 200))
 LONG = 200
-# The column that counts what a table stands for, where it has another name than the table.
-TRUTHS = {"claude_2": "claude_legacy"}
 # An intercept of -0.2 is still an estimate of 0.
 LEAST_INTERCEPT = -0.5
 # The length of a chat message, which serves as an example.
@@ -123,8 +121,8 @@ def barring(flags: Sequence[Flag]) -> tuple[str, ...]:
 
 
 def _truth(table: str) -> str:
-    name = table.removeprefix(NGRAM)
-    return TRUTHS.get(name, name)
+    # The column that counts what a table stands for has its name.
+    return table.removeprefix(NGRAM)
 
 
 def _measured(documents: pd.DataFrame) -> Measured:

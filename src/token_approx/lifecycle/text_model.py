@@ -62,7 +62,7 @@ class TextModel(PythonModel):
             values = pd.Series(getattr(found, name), texts.index[given])
             if name == "upper_bound":
                 values = values.where(values < math.inf)
-            answer[name] = values.astype(kind).reindex(texts.index)
+            answer[name] = values.astype(pd.api.types.pandas_dtype(kind)).reindex(texts.index)
         return answer
 
 

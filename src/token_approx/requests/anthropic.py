@@ -229,6 +229,7 @@ def _options(body: Mapping[str, Json], into: Collector) -> None:
     kind = thinking.get("type") if isinstance(thinking, Mapping) else None
     into.add("thinking_on", kind == "enabled")
     into.add("thinking_adaptive", kind == "adaptive")
+    into.add("thinking_off", kind == "disabled")
     config = body.get("output_config")
     schema = config.get("format") if isinstance(config, Mapping) else None
     for found in (schema, body.get("output_format")):

@@ -31,6 +31,7 @@ COUNTS = {
     "message_names": "framing",
     "thinking_on": "framing",
     "thinking_adaptive": "framing",
+    "thinking_off": "framing",
     "tools_on": "tools",
     "tools_with_system": "tools",
     "tools": "tools",
@@ -97,5 +98,5 @@ class RequestFeatures:
             return "documents"
         if any(self.counts.get(name) for name in ("tools", "tool_calls", "tool_results")):
             return "tools"
-        plain = {"requests", "systems", "user_messages", "assistant_messages", "text_blocks"}
+        plain = {"requests", "systems", "user_messages", "assistant_messages", "text_blocks", "thinking_off"}
         return "plain" if plain.issuperset(self.counts) else "options"

@@ -34,6 +34,8 @@ GROUPS = {
     "gemini_3": r"gemini-(3|flash(-lite)?$|pro$)",
     "deepseek_4": r"deepseek-v4",
     "deepseek_reasoner": r"deepseek-(reasoner|r1|v4|v3-1)",
+    "deepseek_v4_flash": r"deepseek-v4-flash",
+    "qwen_3_8_max": r"qwen3-8-max",
     "qwen_3_5": r"qwen3-[5-9]",
 }
 _NAME = re.compile(r"(?P<base>.+?)(?:_of_(?P<group>.+?))?(?:_in_(?P<format>[a-z_]+))?")

@@ -23,6 +23,8 @@ def read_openai_chat(body: Mapping[str, Json], into: Collector) -> None:
         _tools(body.get(name), name, into)
     collect_choice(body.get("tool_choice", body.get("function_call")), into)
     collect_response_format(body.get("response_format"), into)
+    thinking = body.get("thinking")
+    into.add("thinking_off", isinstance(thinking, Mapping) and thinking.get("type") == "disabled")
     for name in ("web_search_options", "plugins"):
         if name in body:
             into.skip(name, "what the provider's own tool adds is not known")
@@ -38,7 +40,9 @@ def read_openai_chat(body: Mapping[str, Json], into: Collector) -> None:
 def _messages(messages: Json, into: Collector) -> None:
     if messages is None:
         return
-    for number, message in enumerate(messages if isinstance(messages, list) else [messages]):
+    messages = messages if isinstance(messages, list) else [messages]
+    last = max((place for place, each in enumerate(messages) if _role(each) == "user"), default=-1)
+    for number, message in enumerate(messages):
         place = f"messages[{number}]"
         if not isinstance(message, Mapping):
             into.add("user_messages")
@@ -59,12 +63,18 @@ def _messages(messages: Json, into: Collector) -> None:
             into.texts_of(kind, message["name"], f"{place}.name")
         collect_content(message.get("content"), kind, f"{place}.content", into)
         _calls(message, place, into)
-        _reasoning(message, place, into)
+        if number > last:
+            # Providers leave out the reasoning of turns before the user's last message.
+            _reasoning(message, place, into)
         if message.get("refusal"):
             into.texts_of(kind, message["refusal"], f"{place}.refusal")
         if message.get("audio"):
             into.skip(f"{place}.audio", "the tokens of audio cannot be known from the request")
         into.leftovers(kind, message, CHAT_OF_NO_MESSAGE, place)
+
+
+def _role(message: Json) -> Json:
+    return message.get("role") if isinstance(message, Mapping) else None
 
 
 def _calls(message: Mapping[str, Json], place: str, into: Collector) -> None:

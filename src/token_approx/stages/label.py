@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
@@ -36,11 +37,11 @@ def label(config: DictConfig) -> None:
     check_numbers(config, LEAST, fractions=("requests_per_minute", "first_wait", "longest_wait"))
     out = Path(config.out)
     samples = read_samples(Path(config.samples))
-    counter = instantiate(config.counter, _convert_="all")
+    counter: Any = instantiate(config.counter, _convert_="all")
     settings = LabellingSettings(framing=config.framing, **OmegaConf.to_container(config.labelling))  # type: ignore[arg-type]
     chosen = HydraConfig.get().runtime.choices["counter"]
     # Only a counter that reads a log leaves rows out.
-    left_out: Counter[str] = getattr(counter, "left_out", Counter())
+    left_out: Counter[str] = counter.left_out if hasattr(counter, "left_out") else Counter()
     progress = Progress(len(samples), left_out=left_out)
     with tracking.parent_run(config.experiment, f"label · {chosen} · {counter.model}") as run:
         parameters = {"counter": chosen, "model": counter.model}

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from mlflow.entities import Run
+from mlflow.entities import DatasetInput, Run
 from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import UsageError
@@ -67,6 +67,8 @@ def train(config: DictConfig) -> None:
         with _timed(seconds, "report"):
             bounds = config.bounds
             reported = report(compared, _settings(config), bounds.levels, bounds.calibration, config.workers)
+        with _timed(seconds, "log"):
+            logged = _log_candidates(config, run, compared)
         coefs = export.model_coefs(
             compared, reported, dataset.counts_of or config.counts_of, _provenance(run)
         )
@@ -76,7 +78,7 @@ def train(config: DictConfig) -> None:
         files |= {f"tables/{name}.csv": tracking.table_csv(table) for name, table in reported.tables.items()}
         files |= {f"figures/{name}.png": figure for name, figure in reported.figures.items()}
         with _timed(seconds, "log"):
-            leaderboard = _log(config, run, compared, reported.metrics, files, seconds)
+            leaderboard = _log(run, compared, logged, reported.metrics, files, seconds)
         write_results(output, files, None if compared.refused else coefs)
     console.summary(compared, coefs, output, leaderboard, seconds, decision)
 
@@ -114,19 +116,24 @@ def _register(
     return decision
 
 
+def _log_candidates(config: DictConfig, run: Run, compared: Comparison) -> DatasetInput:
+    # Returns the dataset as it was logged.
+    logged = tracking.dataset_input(compared.dataset)
+    with console.progress("runs") as advance:
+        for _ in log_candidates(run, compared, logged, config.workers, config.candidate_figures):
+            advance(len(compared.trials))
+    return logged
+
+
 def _log(
-    config: DictConfig,
     run: Run,
     compared: Comparison,
+    logged: DatasetInput,
     metrics: Mapping[str, float],
     files: Mapping[str, bytes],
     seconds: Mapping[str, float],
 ) -> str:
     # Returns the leaderboard's address at the server.
-    logged = tracking.dataset_input(compared.dataset)
-    with console.progress("runs") as advance:
-        for _ in log_candidates(run, compared, logged, config.workers, config.candidate_figures):
-            advance(len(compared.trials))
     tracking.log_files(run.info.run_id, files)
     tracking.log_parent(run, compared, logged, metrics, seconds)
     by = f"{compared.rule.basis(compared.champion)}/{compared.rule.metric}"
