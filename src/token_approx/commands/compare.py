@@ -8,9 +8,8 @@ import typer
 from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
 from token_approx.commands.texts import TextReader, notice, whole
-from token_approx.estimator.coefs_file import read_coefs
 from token_approx.estimator.estimator import Estimator
-from token_approx.estimator.shipped import TABLES, shipped, shipped_families
+from token_approx.estimator.shipped import shipped_families
 from token_approx.reporting.peers import PEERS, TARGET, available
 
 EXAMPLES = """\b
@@ -62,9 +61,7 @@ def _counters() -> dict[str, Count]:
     def of_string(name: str) -> Count:
         return lambda text: loaded[name](text.decode("utf-8", "replace"))
 
-    estimates: dict[str, Count] = {
-        name: Estimator(**read_coefs(shipped(name), TABLES)).estimate for name in shipped_families()
-    }
+    estimates: dict[str, Count] = {name: Estimator.for_model(name).estimate for name in shipped_families()}
     exact = {_exact(name): of_string(name) for name in EXACT if name in loaded}
     return {RULE: of_string(RULE)} | estimates | exact
 
