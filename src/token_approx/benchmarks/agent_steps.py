@@ -76,7 +76,7 @@ def contents(table: NgramTable, texts: Sequence[Sequence[str]]) -> Floats:
 
 
 def step_errors(steps: pd.DataFrame, content: Floats, least: int) -> pd.DataFrame:
-    """Return one row per model: its steps of `least` tokens or more, their sessions, and the errors in per cent.
+    """Return one row per model: its steps of `least` tokens or more, their sessions, the errors in per cent.
 
     `content` has shape (steps,). The constant per result is the median of (tokens - content) / results over
     the other sessions of the model; a model of one session takes those of the other models.
