@@ -11,7 +11,6 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[3]
 OUTPUT = ROOT / "output"
-TABLES = OUTPUT / "ngram_tables"
 # A kind of fewer requests says nothing of others.
 FEWEST_REQUESTS = 10
 PUBLISHED = {"bytes": "154.600783", "bytes words": "128.641883"}
@@ -38,7 +37,7 @@ def tables() -> str:
     """Return the errors of the n-gram tables on documents of groups that they never saw."""
     rows = [
         [
-            f"`{path.parts[-3]}`",
+            f"`{row['table']}`",
             row["corpus"],
             f"{row['documents']:,}",
             percent(row["mape"], 2),
@@ -46,8 +45,7 @@ def tables() -> str:
             percent(row["within_10_percent"], 1),
             f"{row['short_mae']:.2f}",
         ]
-        for path in sorted(TABLES.glob("*/tables/summary.csv"))
-        for row in pd.read_csv(path).to_dict("records")
+        for row in pd.read_csv(OUTPUT / "ngram_tables.csv").to_dict("records")
     ]
     header = ["table", "corpus", "documents", "mean error", "worst category", "within 10 %", "short, MAE"]
     return table(header, rows)
