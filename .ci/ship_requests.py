@@ -33,6 +33,7 @@ from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256,
 from token_approx.lifecycle.export import _bound
 
 ROOT = Path(__file__).parents[1]
+ERRORS = ROOT / "output/requests.csv"
 LEVEL, RESAMPLES, SEED = 0.95, 1000, 42
 # Two repositories are too few to calibrate bounds on: the family before is built, and errs, alike.
 BORROWED = {"requests-claude-4-7": "requests-claude-3"}
@@ -54,6 +55,7 @@ def main() -> None:
         path.stem for path in (ROOT / "conf/dataset").glob("requests-*.yaml")
     )
     pd.set_option("display.width", 200)
+    errors_of = {}
     for title in names:
         dataset, candidates = _configured(title, arguments.records)
         left_out = {c.name: left_out_estimates(c, dataset) for c in candidates}
@@ -67,9 +69,13 @@ def main() -> None:
         found = errors_by_category(dataset, left_out[best.name], LEVEL, RESAMPLES, SEED, borrowed)
         found = found.set_index("kind")
         print(found[[*COLUMNS, "coverage", "excess", "median_excess"]].round(2).to_string())
+        errors_of[title] = found
         if not arguments.dry:
             content = _coefs(dataset, best, left_out[best.name], borrowed, Path(arguments.records))
             write_json(Path(arguments.folder) / f"{dataset.table}.json", content)
+    if not arguments.dry and not arguments.datasets:
+        table = pd.concat(errors_of, names=["dataset"]).reset_index()
+        table.to_csv(ERRORS, index=False, float_format="%.6g")
 
 
 def _configured(name: str, records: str) -> tuple[Dataset, list[Candidate]]:
@@ -109,6 +115,8 @@ def _coefs(
     left_out = metrics(dataset.tokens, estimates)
     low_high = intervals(dataset.tokens, estimates, RESAMPLES, SEED)
     frame = dataset.features[list(candidate.features)]
+    if not tables_of(candidate.features, dataset.table):
+        raise SystemExit(f"no n-gram table {dataset.table!r} is shipped: train it first")
     settings = ", ".join(f"{name}={value!r}" for name, value in candidate.hyperparameters.items())
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -120,11 +128,12 @@ def _coefs(
         "w0": fitted.intercept,
         **{f"w_{n}": float(value) for n, value in zip(candidate.features, fitted.coefficients, strict=True)},
         "tables": {
-            name: {"file": path.name, "sha256": sha256(path)}
-            for name, path in tables_of(candidate.features, dataset.table).items()
+            name: {"file": table.name, "sha256": table.sha256}
+            for name, table in tables_of(candidate.features, dataset.table).items()
         },
         "upper_bound": [_bound(bound) for bound in upper],
         "lower_bound": [_bound(bound) for bound in lower],
+        "byte_bound": None,
         "domain": {name: [float(frame[name].min()), float(frame[name].max())] for name in frame},
         # Every record is a test record once, of a fit on the other repositories.
         "metrics": {

@@ -4,7 +4,6 @@ import ast
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,7 +18,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from tests.conftest import ROOT
-from token_approx.estimator.shipped import TABLES
+from token_approx.estimator.shipped import write_shipped
 from token_approx.exit_codes import MISSING_EXTRA
 from token_approx.lifecycle.registry import carried, package_estimator
 
@@ -124,8 +123,7 @@ def is_module(name: str) -> bool:
 def test_the_copy_estimates_by_itself(tmp_path: Path) -> None:
     """Without the package, and under another name, the carried modules do all that the estimator does."""
     package = package_estimator(tmp_path).name
-    for path in (ROOT / "output/corpus-o200k_base/model_coefs.json", TABLES / "o200k_base.json"):
-        shutil.copy(path, tmp_path)
+    write_shipped("o200k_base", tmp_path)
     code = f"""
 import sys
 from {package} import Estimator

@@ -30,7 +30,7 @@ from token_approx.estimator.estimator import Estimator
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = shutil.which("bash") or "bash"
-FEATURES = "bytes,ngram_claude_2,ngram_o200k_base"
+FEATURES = "bytes,ngram_claude_3,ngram_o200k_base"
 # What a command that takes minutes is told besides, to take seconds.
 SHORTER = {
     "-e benchmark": " -P overrides='size=200000 rounds=1'",

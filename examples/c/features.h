@@ -26,7 +26,7 @@ static Table load_table(const char *json) {
     table.unit = ldexp(1, -(int)number(json, "unit_exponent"));
     for (const char *p = first(member(json, "tables")); more(p); p = next(p)) {
         double order = number(p, "order"), bits = number(p, "bits");
-        if (table.orders == ORDERS || order < 1 || order > ORDERS || bits < 1 || bits > 17) fail("no such order", "");
+        if (table.orders == ORDERS || order < 1 || order > ORDERS || bits < 1 || bits > 18) fail("no such order", "");
         int i = table.orders++;
         table.order[i] = (int)order;
         table.bits[i] = (int)bits;

@@ -72,15 +72,15 @@ def test_pull_and_use_what_was_pulled(run: Run) -> None:
     """The files that it names are an estimator's, --model reads the registry, and nothing else is told."""
     mlflow.set_experiment("token-approx")
     with mlflow.start_run() as started:
-        logged = log_text_model(json.loads((DEFAULTS / "claude_2.json").read_text()), "A card.")
-    name = registered_name("claude_2")
+        logged = log_text_model(json.loads((DEFAULTS / "claude_3.json").read_text()), "A card.")
+    name = registered_name("claude_3")
     version = create_version(MlflowClient(), name, logged, started, "A card.", {})
     MlflowClient().set_registered_model_alias(name, "champion", version)
     done = run("pull", f"models:/{name}@champion", "--out", "model")
-    assert sorted(done.stdout.decode().splitlines()) == ["model/claude_2.json", "model/model_coefs.json"]
+    assert sorted(done.stdout.decode().splitlines()) == ["model/claude_3.json", "model/model_coefs.json"]
     assert (done.returncode, done.stderr) == (0, b"")
-    expected = f"{Estimator.for_model('claude_2').estimate(TEXT)}\n".encode()
-    for options in (("--coefs", "model"), ("--model", f"models:/{name}/{version}"), ("--model", "claude_2")):
+    expected = f"{Estimator.for_model('claude_3').estimate(TEXT)}\n".encode()
+    for options in (("--coefs", "model"), ("--model", f"models:/{name}/{version}"), ("--model", "claude_3")):
         counted = run("count", *options, stdin=TEXT.encode())
         assert (counted.returncode, counted.stdout, counted.stderr) == (0, expected, b"")
 

@@ -132,7 +132,10 @@ def test_a_limit_is_judged_by_the_exit_code(run: Run, tmp_path: Path) -> None:
     for limit, code, word in verdicts:
         done = run("count", "a", "b", "--limit", limit)
         assert done.returncode == code
-        assert done.stderr.decode() == f"{word}: {lower:,} to {upper:,} tokens, the limit is {limit:,}\n"
+        assert (
+            done.stderr.decode()
+            == f"{word}: the total is {lower:,} to {upper:,} tokens, and the limit is {limit:,}.\n"
+        )
         assert done.stdout.split() == [str(MODEL.estimate(text)).encode() for text in texts]
         content = json.loads(run("count", "a", "b", "--limit", limit, "--json").stdout)
         assert (content["limit"], content["decision"]) == (limit, word)
@@ -162,7 +165,7 @@ def test_out_of_the_domain_no_limit_is_trusted(run: Run, tmp_path: Path) -> None
     (tmp_path / "model_coefs.json").write_text(json.dumps(coefs))
     shutil.copy(TABLES / "o200k_base.json", tmp_path)
     unknown = run("count", "korean", "--limit", 10**9, "--coefs", ".")
-    assert (unknown.returncode, unknown.stderr[:20]) == (3, b"ask: at least 0 toke")
+    assert (unknown.returncode, unknown.stderr[:33]) == (3, b"ask: the total is at least 0 toke")
 
 
 def test_a_model_without_bounds(run: Run, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_help(run: Run, arguments: list[str]) -> None:
         (["count", "--limit", "many"], "Invalid value for '--limit'"),
         (["count", "--limit", "-1"], "Invalid value for '--limit'"),
         (["count", "--confidence", "2"], "Invalid value for '--confidence'"),
-        (["count", "--model", "claude_2", "--coefs", "x"], "--coefs and --model cannot be given together."),
+        (["count", "--model", "claude_3", "--coefs", "x"], "--coefs and --model cannot be given together."),
         (["conut"], "Did you mean 'count'?"),
         (["pull"], "Missing argument 'URI'"),
         (["truncate", "a", "b", "--limit", "3"], "unexpected extra argument(s) (b)"),
@@ -84,7 +84,7 @@ def test_wrong_usage_is_64(run: Run, arguments: list[str], message: str) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "gpt-9"], "error: unknown model 'gpt-9'. Shipped models: cl100k_base, claude-3"),
+        (["--model", "grok-9"], "error: unknown model 'grok-9'. "),
         (["--coefs", "nowhere"], "error: nowhere cannot be read (No such file or directory)"),
         (
             ["--limit", "9", "--confidence", "0.5"],

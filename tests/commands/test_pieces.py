@@ -8,6 +8,7 @@ import pytest
 from tests.commands.conftest import Run
 from tests.conftest import ROOT
 from token_approx import Estimator
+from token_approx.estimator import cutting
 
 MODEL = Estimator.for_model("o200k_base")
 TEXT = (ROOT / "README.md").read_bytes()
@@ -20,9 +21,11 @@ def test_truncate_prints_the_beginning(run: Run) -> None:
         assert done.stdout == MODEL.truncate(text, 500)
         assert done.returncode == 0
         most = MODEL.upper_bound(done.stdout)
-        told = f"{len(done.stdout):,} of {len(text):,} bytes were kept: at most {most} tokens.\n"
-        assert done.stderr.decode() == told
-    done = run("truncate", "--limit", 10**6, ROOT / "README.md", "--model", "claude_2")
+        unsure = cutting.unsure(MODEL, [done.stdout], 500, 0.95)
+        kept = f"{len(done.stdout):,} of {len(text):,} bytes were kept"
+        told = [f"{kept}.", unsure] if unsure else [f"{kept}: at most {most:,} tokens."]
+        assert done.stderr.decode().splitlines() == told
+    done = run("truncate", "--limit", 10**6, ROOT / "README.md", "--model", "claude_3")
     assert (done.stdout, done.stderr) == (TEXT, b"")
 
 
@@ -35,7 +38,9 @@ def test_split_to_json_lines(run: Run) -> None:
     assert [row["text"].encode("utf-8", "surrogateescape") for row in rows] == pieces
     assert [row["tokens"] for row in rows] == [MODEL.estimate(piece) for piece in pieces]
     assert [row["upper_bound"] for row in rows] == [MODEL.upper_bound(piece, 0.8) for piece in pieces]
-    assert done.stderr == f"The text was cut into {len(pieces)} pieces.\n".encode()
+    unsure = cutting.unsure(MODEL, pieces, 500, 0.8)
+    told = [f"The text was cut into {len(pieces)} pieces.", *([unsure] if unsure else [])]
+    assert sorted(done.stderr.decode().splitlines()) == sorted(told)
 
 
 def test_split_with_nul(run: Run) -> None:
@@ -64,8 +69,16 @@ def test_what_cannot_be_cut(run: Run, tmp_path: Path) -> None:
     """One line and an exit code of 1, or 64 where the options contradict each other."""
     (tmp_path / "file").write_text("x")
     for arguments, code, message in (
-        (["split", "--size", "1"], 1, "size=1: the upper bound of its first character alone is 2 tokens"),
-        (["truncate", "--limit", "0"], 1, "limit=0: the upper bound of its first character alone is 2"),
+        (
+            ["split", "--size", "1"],
+            1,
+            "size=1 is too small: the upper bound of its first character alone is 2 tokens",
+        ),
+        (
+            ["truncate", "--limit", "0"],
+            1,
+            "limit=0 is too small: the upper bound of its first character alone is 2",
+        ),
         (
             ["split", "--size", "9", "--overlap", "9"],
             1,

@@ -108,6 +108,6 @@ def test_paths_that_no_file_has(name: str, tmp_path: Path) -> None:
 
 def test_estimators_are_hashable() -> None:
     """Two loads of one model share a place in a dictionary's order; other models do not."""
-    first, second = Estimator.for_model("claude_2"), Estimator.for_model("o200k_base")
+    first, second = Estimator.for_model("claude_3"), Estimator.for_model("o200k_base")
     assert {first: 1, second: 2}[second] == 2
-    assert hash(first) == hash(Estimator.for_model("claude_2")) != hash(second)
+    assert hash(first) == hash(Estimator.for_model("claude_3")) != hash(second)

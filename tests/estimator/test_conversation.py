@@ -153,7 +153,7 @@ def test_a_context_may_begin_with_known_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [("o200k_base", "o200k_base"), ("cl100k_base", "cl100k_base"), ("claude_2", "claude_legacy")],
+    [("o200k_base", "o200k_base"), ("cl100k_base", "cl100k_base"), ("claude_3", "claude_3")],
 )
 def test_the_bound_of_a_sum_holds(name: str, column: str) -> None:
     """Of totals of documents of one source, never seen, 95 % stay within the sum of the 95 % bounds.

@@ -185,9 +185,18 @@ def test_overlap_is_used() -> None:
             "overlap=6 is not a number of tokens from 0 to 5, half of size",
         ),
         (lambda model: model.split("abc", 10, overlap=-1), "overlap=-1 is not"),
-        (lambda model: model.split("ab \U0001f9d1\u200d\U0001f680", 1), "size=1: .* of its first character"),
-        (lambda model: model.truncate("abc", 0), "limit=0: .* of its first character alone is 2 tokens"),
-        (lambda model: model.truncate("", -1), "limit=-1: .* of the empty text alone is 1 tokens"),
+        (
+            lambda model: model.split("ab \U0001f9d1\u200d\U0001f680", 1),
+            "size=1 is too small: .* of its first character",
+        ),
+        (
+            lambda model: model.truncate("abc", 0),
+            "limit=0 is too small: .* of its first character alone is 2 tokens",
+        ),
+        (
+            lambda model: model.truncate("", -1),
+            "limit=-1 is too small: .* of the empty text alone is 1 tokens",
+        ),
         (lambda model: model.split("abc", 10, confidence=0.5), "no bound of confidence 0.5. Its levels:"),
     ],
 )

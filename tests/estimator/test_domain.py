@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.conftest import ROOT
 from token_approx import Estimator
 from token_approx.errors import InputError, OutOfDomainWarning
 from token_approx.estimator.byte_bounds import ByteBound
 from token_approx.estimator.shipped import shipped_families
 
 O200K = Estimator.for_model("o200k_base")
-CLAUDE = Estimator.for_model("claude-3-7-sonnet-latest")
+CLAUDE = Estimator.load(ROOT / "output")
 UNKNOWN = replace(O200K, byte_bound=None)
 PROSE = "The ferry leaves at noon, and the next one only after dark. " * 20
 KOREAN = unicodedata.normalize("NFD", "어제 오후에 강가에서 백로 세 마리를 보았다. " * 20)
@@ -25,12 +26,12 @@ def test_a_short_message_does_not_lose_its_framing() -> None:
     """'Hi' has 8 tokens as a message of Claude 3; what 5 tokens allow, nobody can say of it."""
     assert CLAUDE.decide("Hi", 5) == "ask"
     assert CLAUDE.upper_bound("Hi") >= 8
-    assert CLAUDE.out_of_domain("Hi").startswith("ngram_claude_2 is 1.6")
+    assert CLAUDE.out_of_domain("Hi").startswith("ngram_claude_3 is 1.6")
     hundred = CLAUDE.messages([{"role": "user", "content": "Hi"}] * 100)
     assert hundred.tokens >= 400
     assert hundred.upper_bound() >= 400, "the truth is about 400"
     assert hundred.decide(162) == "ask"
-    assert hundred.out_of_domain.startswith("text 1: ngram_claude_2")
+    assert hundred.out_of_domain.startswith("text 1: ngram_claude_3")
 
 
 def test_a_normal_form_that_training_hardly_held() -> None:

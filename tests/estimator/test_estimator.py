@@ -97,7 +97,8 @@ def test_many_texts_are_as_each_alone(texts: list[str | bytes]) -> None:
     weighs = replace(estimator, weights={**estimator.weights, "words": 0.5})
     for text in texts:
         features = {**vars(count(text)), **weighs.features(text)}
-        assert weighs.domain_features(text) == features
+        rare = {"rare_o200k_base": estimator.tables["ngram_o200k_base"].rare(text)}
+        assert weighs.domain_features(text) == features | rare
         assert weighs.estimate(text) == rounded(weighs.linear_sum(features))
     assert estimator.estimate_many(texts).tolist() == found.input_tokens.tolist()
     sums = estimator.linear_sums(

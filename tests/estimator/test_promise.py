@@ -17,7 +17,7 @@ from token_approx.estimator.bounds import at_level, evaluate_many
 from token_approx.pretraining.tokenizers import openai_tokenizer
 
 LEVELS = (0.8, 0.9, 0.95, 0.99)
-COUNTS = {"o200k_base": "o200k_base", "cl100k_base": "cl100k_base", "claude_2": "claude_legacy"}
+COUNTS = {"o200k_base": "o200k_base", "cl100k_base": "cl100k_base", "claude_3": "claude_3"}
 # What a message has for Claude 3 to 4.6, framing included: counted by ctok 1.3.0, version 3.0.
 CHAT = {
     "Hi": 8, "ok": 8, "thanks!": 9, "yes": 8, "\U0001f44d": 10, "What's the weather like in Oslo today?": 16,

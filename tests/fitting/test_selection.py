@@ -136,7 +136,7 @@ def test_the_shape_on_small_texts() -> None:
     """A candidate that is fine on long texts and far off on short ones, against its table, is marked."""
     truth = np.concatenate([np.arange(5, 200), np.arange(200, 400)]).astype(float)
     documents = pd.DataFrame(
-        {"ngram_claude_2": truth * 1.01, "claude_legacy": truth, "words": np.sqrt(truth) * 14}
+        {"ngram_claude_3": truth * 1.01, "claude_3": truth, "words": np.sqrt(truth) * 14}
     )
     documents = documents.assign(
         ngram_o200k_base=truth, o200k_base=truth, ngram_cl100k_base=truth, cl100k_base=truth
@@ -146,7 +146,7 @@ def test_the_shape_on_small_texts() -> None:
     def flags(name: str) -> list[Flag]:
         return sanity.flags(Candidate("m", model, name, (name,)), LinearFit(7.0, np.array([1.1])), 50)
 
-    assert flags("ngram_claude_2") == []
+    assert flags("ngram_claude_3") == []
     example, short, medium = flags("words")
     assert example.text == "says 60 tokens for a chat message of about 12"
     assert "texts of 1 to 19 tokens" in short.text

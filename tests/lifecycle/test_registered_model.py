@@ -27,10 +27,10 @@ from tests.conftest import ROOT
 from tests.lifecycle.serving import serving
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
-from token_approx.estimator.shipped import TABLES
 from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
 from token_approx.lifecycle.registry import CARD, create_version, log_text_model
+from token_approx.text.features import shipped_table
 
 NAME = "token-approx-claude-3-7-sonnet-latest"
 URI = f"models:/{NAME}@champion"
@@ -183,7 +183,7 @@ def test_its_files_are_text_alone(store: Store, tmp_path: Path) -> None:
     """Nothing is pickled: JSON, YAML, Markdown and Python, all readable; the code is this package's."""
     folder = Path(mlflow.artifacts.download_artifacts(URI, dst_path=str(tmp_path)))
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert {"artifacts/model_coefs.json", "artifacts/claude_2.json", CARD, "MLmodel"} <= files.keys()
+    assert {"artifacts/model_coefs.json", "artifacts/claude_3.json", CARD, "MLmodel"} <= files.keys()
     for name, path in files.items():
         content = path.read_text(encoding="utf-8")
         assert "\0" not in content, name
@@ -195,7 +195,7 @@ def test_its_files_are_text_alone(store: Store, tmp_path: Path) -> None:
     assert {path.suffix for path in files.values()} == {"", ".json", ".yaml", ".md", ".py", ".txt"}
     assert "model_code_path" in files["MLmodel"].read_text()
     assert ".pkl" not in files["MLmodel"].read_text()
-    assert (folder / "artifacts/claude_2.json").read_bytes() == (TABLES / "claude_2.json").read_bytes()
+    assert (folder / "artifacts/claude_3.json").read_bytes() == shipped_table("claude_3").json()
     assert store.folder.exists()
 
 
@@ -212,18 +212,18 @@ def test_pull(store: Store, tmp_path: Path) -> None:
     """A pulled model estimates as the one that was registered; pulled again, it is replaced by the same."""
     assert store.folder.exists()
     for _ in range(2):
-        assert {path.name for path in pull(URI, tmp_path / "out")} == {COEFS, "claude_2.json"}
+        assert {path.name for path in pull(URI, tmp_path / "out")} == {COEFS, "claude_3.json"}
         estimator = Estimator.load(tmp_path / "out" / COEFS)
         assert estimator.estimate(TEXTS[0]) == Estimator.load(ROOT / "output" / COEFS).estimate(TEXTS[0])
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {COEFS, "claude_2.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {COEFS, "claude_3.json"}
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "claude_2.json").unlink(), "claude_2.json"),
+        (lambda folder: (folder / "claude_3.json").unlink(), "claude_3.json"),
         (
-            lambda folder: shutil.copy(TABLES / "o200k_base.json", folder / "claude_2.json"),
+            lambda folder: (folder / "claude_3.json").write_bytes(shipped_table("o200k_base").json()),
             "is not the table",
         ),
         (lambda folder: (folder / COEFS).write_text("{"), "is damaged"),
@@ -243,7 +243,7 @@ def test_pull(store: Store, tmp_path: Path) -> None:
         (lambda folder: (folder / COEFS).unlink(), "holds no model_coefs.json"),
         (
             lambda folder: (folder / COEFS).write_text(
-                (folder / COEFS).read_text().replace('"claude_2.json"', '"../claude_2.json"')
+                (folder / COEFS).read_text().replace('"claude_3.json"', '"../claude_3.json"')
             ),
             "is not in the model's folder",
         ),

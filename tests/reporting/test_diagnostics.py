@@ -221,10 +221,10 @@ def test_a_good_feature_needs_fewer_labels(make_records: MakeRecords) -> None:
     """A feature near the tokens beats four counts at 5 samples, where the counts fit 5 terms to 5 records."""
     dataset = read_dataset("d", str(make_records(80, noise=100.0)))
     near = dataset.tokens * np.random.default_rng(1).normal(1, 0.01, len(dataset))
-    dataset = replace(dataset, features=dataset.features.assign(ngram_a=near, ngram_claude_2=near))
+    dataset = replace(dataset, features=dataset.features.assign(ngram_a=near, ngram_claude_3=near))
     table = label_efficiency(dataset, np.arange(80), SETTINGS).set_index(["feature_set", "samples"])["mape"]
-    assert set(table.index.get_level_values(0)) == {"basic", "bytes", "ngram_claude_2"}
-    assert table["ngram_claude_2", 5] < table["basic", 5] / 5
+    assert set(table.index.get_level_values(0)) == {"basic", "bytes", "ngram_claude_3"}
+    assert table["ngram_claude_3", 5] < table["basic", 5] / 5
     assert table["basic", 25] < table["basic", 5]
 
 

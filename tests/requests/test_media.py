@@ -56,7 +56,7 @@ def test_the_size_stands_in_the_header(name: str) -> None:
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_header_cut_off_anywhere_is_one_entry(name: str) -> None:
-    """However little of the file there is, the request is read and says once that it is not counted."""
+    """However little of the file there is, the request is read and says once what is not counted."""
     data = HEADERS[name]
     # In each of these headers, the size ends within the last 17 bytes.
     for length in {0, 1, 3, min(8, len(data) // 2), max(0, len(data) - 17)}:

@@ -147,9 +147,8 @@ def test_plain_python_custom_records_and_optuna(
         "selection.sane=false", *FAST.split(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ("not registered: the champion weighs 'ngram_mine', which no text gives\n"), (
-        "nothing else, and nothing noisy"
-    )
+    told = "The champion is not registered: it weighs 'ngram_mine', which cannot be computed from a text.\n"
+    assert done.stderr == told, "nothing else, and nothing noisy"
     assert not client.search_registered_models()
     experiment = client.get_experiment_by_name("token-approx")
     assert experiment

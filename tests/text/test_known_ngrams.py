@@ -17,7 +17,7 @@ RANDOM = np.random.default_rng(3)
 SMALL = replace(
     NgramTable.load("o200k_base"), known=KnownNgrams(RANDOM.bytes(8192), RANDOM.bytes(64)), file_sha256=None
 )
-SHIPPED = NgramTable.load("claude_2")
+SHIPPED = NgramTable.load("claude_3")
 TEXTS = (
     st.binary(max_size=60)
     | st.text(max_size=30).map(str.encode)

@@ -11,7 +11,8 @@ import pandas as pd
 
 ROOT = Path(__file__).parents[3]
 OUTPUT = ROOT / "output"
-TABLES = OUTPUT / "ngram_tables"
+# A kind of fewer requests says nothing of others.
+FEWEST_REQUESTS = 10
 PUBLISHED = {"bytes": "154.600783", "bytes words": "128.641883"}
 
 
@@ -36,7 +37,7 @@ def tables() -> str:
     """Return the errors of the n-gram tables on documents of groups that they never saw."""
     rows = [
         [
-            f"`{path.parts[-3]}`",
+            f"`{row['table']}`",
             row["corpus"],
             f"{row['documents']:,}",
             percent(row["mape"], 2),
@@ -44,8 +45,7 @@ def tables() -> str:
             percent(row["within_10_percent"], 1),
             f"{row['short_mae']:.2f}",
         ]
-        for path in sorted(TABLES.glob("*/tables/summary.csv"))
-        for row in pd.read_csv(path).to_dict("records")
+        for row in pd.read_csv(OUTPUT / "ngram_tables.csv").to_dict("records")
     ]
     header = ["table", "corpus", "documents", "mean error", "worst category", "within 10 %", "short, MAE"]
     return table(header, rows)
@@ -91,6 +91,38 @@ def original() -> str:
         )
     errors = ["test MAE", "p95", "test MAPE", "cross-validated MAE", "unseen book MAE", "unseen book MAPE"]
     return table(["features", "published test MAE", *errors], rows)
+
+
+def requests() -> str:
+    """Return the errors and bounds of whole requests on repositories left out, by family and kind."""
+    rows = []
+    for row in pd.read_csv(OUTPUT / "requests.csv").to_dict("records"):
+        if row["records"] < FEWEST_REQUESTS:
+            continue
+        interval = f"{row['mape_low']:.1f} to {row['mape_high']:.1f}"
+        held = [row["coverage"], row["median_excess"]]
+        rows.append(
+            [
+                row["dataset"].removeprefix("requests-"),
+                row["kind"],
+                f"{row['records']:,} of {row['sources']}",
+                f"{percent(row['mape'], 1)} ({interval})",
+                percent(row["median"], 1),
+                percent(row["p95"], 1),
+                f"{row['bias']:+.1f} %",
+                *("" if pd.isna(value) else percent(value, 1) for value in held),
+            ]
+        )
+    errors = ["mean error (95 % interval)", "median error", "p95", "bias"]
+    header = [
+        "requests to",
+        "kind",
+        "requests of repositories",
+        *errors,
+        "95 % bound holds",
+        "is above by (median)",
+    ]
+    return table(header, rows)
 
 
 def speed() -> str:

@@ -76,7 +76,12 @@ def _agents(output: Path) -> list[MeasuredEstimate]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read. Run `measure what=agent_steps` first.") from error
     known = catalogue()
-    families = {model: known.find(model).family.table for model in steps["model"].unique()}
+    # The tables of other families were fitted on some of these steps.
+    families = {
+        model: family.table
+        for model in steps["model"].unique()
+        if (family := known.find(model).family).provider == "anthropic"
+    }
     return tool_results(steps, families, TEXTS)
 
 

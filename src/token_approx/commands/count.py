@@ -97,7 +97,7 @@ def _count_request(
     as_json: bool,
 ) -> int:
     if names:
-        raise typer.BadParameter("give files of texts or --request, not both")
+        raise typer.BadParameter("--request and files of texts cannot be given together.")
     body = whole(name)
     if coefs is not None:
         total = request_total(Estimator.load(coefs), body, model or "")
@@ -116,7 +116,7 @@ def _count_request(
         return exit_codes.DONE
     decision = total.decide(limit, confidence)
     low, high = total.lower_bound(confidence), total.upper_bound(confidence)
-    notice(f"{decision}: {low:,} to {high:,} tokens, the limit is {limit:,}")
+    notice(f"{decision}: the total is {low:,} to {high:,} tokens, and the limit is {limit:,}.")
     return EXIT_CODES[decision]
 
 

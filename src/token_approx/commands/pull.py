@@ -1,4 +1,4 @@
-"""`token-approx pull`: a registered model's files, for any program to read."""
+"""`token-approx pull`: the files of a shipped or registered model, for any program to read."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,24 +9,32 @@ from token_approx import exit_codes
 
 EXAMPLES = """\b
 Examples:
-  token-approx pull models:/token-approx-claude_2@champion --out model
-  MLFLOW_TRACKING_URI=http://127.0.0.1:5000 token-approx pull models:/token-approx-claude_2/3
+  token-approx pull claude-opus-5 --out model
+  token-approx pull models:/token-approx-claude-3-7-sonnet-latest@champion --out model
+  MLFLOW_TRACKING_URI=http://127.0.0.1:5000 token-approx pull models:/token-approx-o200k_base/3
 """
 
 
 def pull(
-    uri: Annotated[
-        str, typer.Argument(metavar="URI", help="The model: models:/NAME@champion or models:/NAME/VERSION.")
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME_OR_URI",
+            help="A model's name, such as claude-opus-5; or models:/NAME@champion or models:/NAME/VERSION.",
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write the files into.")] = Path(),
 ) -> int:
-    """Write a registered model's files into a folder.
+    """Write the files of a shipped or registered model into a folder.
 
     The files are model_coefs.json and the tables that it names. The command prints their paths. No file is
-    replaced before all are downloaded and checked. MLFLOW_TRACKING_URI names the registry.
+    replaced before all are there and checked. MLFLOW_TRACKING_URI names the registry of registered models.
     """
-    from token_approx.lifecycle.pull import pull as pull_files  # noqa: PLC0415 - MLflow takes seconds
+    if model.startswith(("models:/", "runs:/")):
+        from token_approx.lifecycle.pull import pull as pull_files  # noqa: PLC0415 - MLflow takes seconds
+    else:
+        from token_approx.estimator.shipped import write_shipped as pull_files  # noqa: PLC0415
 
-    for path in pull_files(uri, out):
+    for path in pull_files(model, out):
         typer.echo(path)
     return exit_codes.DONE

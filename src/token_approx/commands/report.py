@@ -51,7 +51,7 @@ def sentence(counts: Sequence[FileCount], limit: int) -> str:
     else:
         bounds = f"{together.lower_bound or 0:,} to {together.upper_bound:,} tokens"
     reason = "" if together.in_domain else f" (unlike what the model was fitted on: {together.out_of_domain})"
-    return f"{decision}: {bounds}, the limit is {limit:,}{reason}"
+    return f"{decision}: the total is {bounds}, and the limit is {limit:,}{reason}."
 
 
 def as_json(model: str, confidence: float, counts: Sequence[FileCount], limit: int | None) -> str:

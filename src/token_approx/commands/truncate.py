@@ -13,7 +13,7 @@ from token_approx.estimator import cutting
 EXAMPLES = """\b
 Examples:
   token-approx truncate --limit 1000 notes.md > head.md
-  git log -p | token-approx truncate --limit 8000 --model claude_2
+  git log -p | token-approx truncate --limit 8000 --model claude-opus-5
 """
 
 

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..text.counts import count
 from ..text.streaming import TextStream
 from .byte_bounds import MESSAGES, TEXTS, message_framing
-from .request import REQUEST, RequestTotal, messages_total, shipped_request_model
+from .request import REQUEST, RequestTotal, messages_total, request_model_for
 from .total import Decision, TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
@@ -138,8 +138,10 @@ class RunningCount:
                 requests for them.
         """
         if not isinstance(text, str | bytes):
-            chosen = self._estimator if self._of_requests else shipped_request_model(self._estimator.model)
-            self._messages.append(messages_total(chosen, text, model, first=self._first))
+            chosen = self._estimator if self._of_requests else request_model_for(self._estimator.model)
+            self._messages.append(
+                messages_total(chosen, text, model or self._estimator.model, first=self._first)
+            )
             self._first = False
             return
         self._known += known_number("framing", framing)

@@ -76,7 +76,9 @@ def unsure(estimator: "Estimator", pieces: Sequence[str | bytes], limit: int, co
         if estimator.decide(piece, limit, confidence) != "fits":
             number = f"piece {place + 1} of {len(pieces)}" if len(pieces) > 1 else "the text"
             reason = estimator.out_of_domain(piece)
-            return f"{number} is out of the model's domain ({reason}): it may have more than {limit:,} tokens"
+            return (
+                f"{number} is out of the model's domain ({reason}): it may have more than {limit:,} tokens."
+            )
     return ""
 
 

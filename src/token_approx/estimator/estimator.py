@@ -18,7 +18,7 @@ from .coefs_file import read_coefs
 from .conversation import Message, RunningCount, chat_framing, message_text
 from .domain import in_domain, out_of_domain
 from .linear_model import BASIC, LinearModel
-from .request import REQUEST, RequestTotal, request_total, shipped_request_model
+from .request import REQUEST, RequestTotal, request_model_for, request_total
 from .total import Decision, TextEstimate, Total, rounded
 
 __all__ = ["BASIC", "Description", "Estimates", "Estimator", "rounded"]
@@ -236,8 +236,9 @@ class Estimator(LinearModel):
         Raises:
             InputError: the body is in none of these formats, or there is no model of requests of the family.
         """
-        chosen = self if self.counts_of == REQUEST else shipped_request_model(self.model)
-        return request_total(chosen, body, model, wire_format)
+        if self.counts_of == REQUEST:
+            return request_total(self, body, model, wire_format)
+        return request_total(request_model_for(self.model), body, model, wire_format, otherwise=self.model)
 
     def with_context(self, known_tokens: int = 0) -> RunningCount:
         """Return a count of a context that grows, of which the provider counted `known_tokens` so far."""

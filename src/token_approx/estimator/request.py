@@ -47,13 +47,24 @@ class RequestTotal(Total):
         return "ask" if self.not_counted and decision == "fits" else decision
 
 
-def request_total(estimator: "Estimator", body: Any, model: str = "", wire_format: str = "") -> RequestTotal:  # noqa: ANN401 - a mapping, JSON or an SDK's object
+def request_total(
+    estimator: "Estimator",
+    body: Any,  # noqa: ANN401 - a mapping, JSON or an SDK's object
+    model: str = "",
+    wire_format: str = "",
+    otherwise: str = "",
+) -> RequestTotal:
     """Return the total of a request's body by an estimator of whole requests.
+
+    `model` is the model's name, `otherwise` the one where neither `model` nor the body has one.
 
     Raises:
         InputError: the body is in no known format, or the estimator counts something else.
     """
-    return _total(estimator, read_request(body, model, wire_format))
+    features = read_request(body, model, wire_format)
+    if otherwise and not features.model:
+        features = read_request(body, otherwise, wire_format)
+    return _total(estimator, features)
 
 
 def messages_total(estimator: "Estimator", messages: Any, model: str, *, first: bool) -> RequestTotal:  # noqa: ANN401 - a mapping or several
@@ -120,6 +131,15 @@ def family_of(body: Any, model: str = "") -> str:  # noqa: ANN401 - a mapping, J
     if not name:
         raise InputError("the request names no model: give its name, such as model='claude-opus-5'")
     return catalogue().find(name).family.name
+
+
+def request_model_for(model: str) -> "Estimator":
+    """Return the shipped estimator of whole requests to a model, by any of its names.
+
+    Raises:
+        InputError: the catalogue does not know the model, or none is shipped for its family.
+    """
+    return shipped_request_model(catalogue().find(model).family.name)
 
 
 @lru_cache(maxsize=16)

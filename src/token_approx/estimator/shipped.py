@@ -1,10 +1,14 @@
 """Where a model's files are that the user has no folder of: in the package, or in MLflow's registry."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError, MissingExtraError
+from ..files import write_together
+from ..text.ngrams import NgramTable
+from .catalogue import catalogue
 
 DEFAULTS = Path(__file__).parent / "defaults"
 TABLES = Path(__file__).parents[1] / "text/tables"
@@ -27,6 +31,25 @@ def shipped(family: str) -> Path:
             f"no estimator is shipped for the family {family!r}. There are {', '.join(families)}."
         )
     return DEFAULTS / f"{family}.json"
+
+
+def write_shipped(model: str, out: Path) -> list[Path]:
+    """Write the shipped estimator of a model's family and its tables into a folder, and return the files.
+
+    Raises:
+        InputError: the catalogue does not know the model, or `out` cannot be written; then nothing in it has
+            changed.
+    """
+    coefs = shipped(catalogue().find(model).family.name)
+    contents = {}
+    for entry in json.loads(coefs.read_bytes())["tables"].values():
+        contents[out / entry["file"]] = NgramTable.load(Path(entry["file"]).stem).json()
+    contents[out / "model_coefs.json"] = coefs.read_bytes()
+    try:
+        write_together(contents)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written ({error.strerror}). Give another folder.") from error
+    return list(contents)
 
 
 @contextmanager

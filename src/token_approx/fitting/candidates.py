@@ -64,7 +64,7 @@ class Candidate:
 
     @property
     def title(self) -> str:
-        """Return in plain words what it is, such as `n-gram table claude_2 × scale`."""
+        """Return in plain words what it is, such as `n-gram table claude_3 × scale`."""
         counts = "all four counts" if set(COUNTS) <= set(self.features) else ""
         others = [name for name in self.features if not (counts and name in COUNTS)]
         tables = [name for name in others if name.startswith(NGRAM)]

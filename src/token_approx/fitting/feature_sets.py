@@ -1,4 +1,4 @@
-"""Feature sets: which features a candidate is fitted on, named by their parts: `basic_ngram_claude_2`.
+"""Feature sets: which features a candidate is fitted on, named by their parts: `basic_ngram_claude_3`.
 
 A feature is named by itself, `basic` is the four counts, `all` is whatever the records hold; parts are joined
 by `_` or `+`. `ngram_*` stands for each n-gram table in turn that the records hold a cost under; `subsets`

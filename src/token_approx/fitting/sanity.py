@@ -18,8 +18,6 @@ MOST_TOKENS_OF_NOTHING = 20
 MOST_POINTS_WORSE = 2.0
 CLASSES = ((1, 20), (20, 200))
 LONG = 200
-# The column that counts what a table stands for, where it has another name than the table.
-TRUTHS = {"claude_2": "claude_legacy"}
 # An intercept of -0.2 is still an estimate of 0.
 LEAST_INTERCEPT = -0.5
 # The length of a chat message, which serves as an example.
@@ -73,48 +71,23 @@ class Sanity:
         it weighs most.
         """
         weights = dict(zip(candidate.features, fit.coefficients.tolist(), strict=True))
-        flags = []
+        found = []
         if not LEAST_INTERCEPT <= fit.intercept <= MOST_TOKENS_OF_NOTHING:
-            flags.append(f"says {fit.intercept:.0f} tokens for an empty text")
-        table = self._table(weights)
-        flags += self._shape(weights, table) if table else []
+            found.append(f"says {fit.intercept:.0f} tokens for an empty text")
+        known = self.measured
+        if known is not None and not (known.truths and weights.keys() <= known.features.keys()):
+            known = None
+        if known is not None:
+            found += _shape(known, weights)
         negative = [name for name, weight in weights.items() if weight < 0]
         if negative:
-            flags.append(f"says fewer tokens for a text with more {' or '.join(negative)}")
-        if flags and table:
-            flags = [*self._example(weights, table, fit.intercept), *flags]
-        found = [Flag(text) for text in flags]
+            found.append(f"says fewer tokens for a text with more {' or '.join(negative)}")
+        if found and known is not None:
+            found = [*_example(known, weights, fit.intercept), *found]
+        flags = [Flag(text) for text in found]
         if abs(fit.intercept) > smallest:
-            found.append(Flag("has an intercept larger than its smallest record", bars=False))
-        return found
-
-    def _table(self, weights: Mapping[str, float]) -> str:
-        # The n-gram feature that weighs most, "" where the documents do not hold all that is weighed.
-        known = self.measured
-        if known is None or not known.truths or not weights.keys() <= known.features.keys():
-            return ""
-        return max(known.truths, key=lambda name: weights.get(name, 0.0) * known.features[name].mean())
-
-    def _sums(self, weights: Mapping[str, float]) -> Floats:
-        assert self.measured  # noqa: S101 - there is a table
-        return sum(weight * self.measured.features[name] for name, weight in weights.items())  # type: ignore[return-value]
-
-    def _shape(self, weights: Mapping[str, float], table: str) -> list[str]:
-        assert self.measured  # noqa: S101 - there is a table
-        found = _errors(self.measured.truths[table], self._sums(weights))
-        return [
-            f"is {error:.0f} % off on texts of {low} to {high - 1} tokens, {table} alone {least:.0f} %"
-            for (low, high), error, least in zip(CLASSES, found, self.measured.errors[table], strict=True)
-            if error > least + MOST_POINTS_WORSE
-        ]
-
-    def _example(self, weights: Mapping[str, float], table: str, intercept: float) -> list[str]:
-        assert self.measured  # noqa: S101 - there is a table
-        truth = self.measured.truths[table]
-        row = int(np.argmin(np.abs(truth - MESSAGE)))
-        said = float(self._sums(weights)[row]) + intercept
-        far = abs(said - truth[row]) > truth[row] / 2
-        return [f"says {said:.0f} tokens for a chat message of about {truth[row]:.0f}"] if far else []
+            flags.append(Flag("has an intercept larger than its smallest record", bars=False))
+        return flags
 
 
 def barring(flags: Sequence[Flag]) -> tuple[str, ...]:
@@ -122,9 +95,36 @@ def barring(flags: Sequence[Flag]) -> tuple[str, ...]:
     return tuple(flag.text for flag in flags if flag.bars)
 
 
+def _shape(known: Measured, weights: Mapping[str, float]) -> list[str]:
+    table = _heaviest(known, weights)
+    found = _errors(known.truths[table], _sums(known, weights))
+    return [
+        f"is {error:.0f} % off on texts of {low} to {high - 1} tokens, {table} alone {least:.0f} %"
+        for (low, high), error, least in zip(CLASSES, found, known.errors[table], strict=True)
+        if error > least + MOST_POINTS_WORSE
+    ]
+
+
+def _example(known: Measured, weights: Mapping[str, float], intercept: float) -> list[str]:
+    truth = known.truths[_heaviest(known, weights)]
+    row = int(np.argmin(np.abs(truth - MESSAGE)))
+    said = float(_sums(known, weights)[row]) + intercept
+    far = abs(said - truth[row]) > truth[row] / 2
+    return [f"says {said:.0f} tokens for a chat message of about {truth[row]:.0f}"] if far else []
+
+
+def _heaviest(known: Measured, weights: Mapping[str, float]) -> str:
+    # The table that contributes most to the estimates.
+    return max(known.truths, key=lambda name: weights.get(name, 0.0) * known.features[name].mean())
+
+
+def _sums(known: Measured, weights: Mapping[str, float]) -> Floats:
+    return np.column_stack([known.features[name] for name in weights]) @ np.array(list(weights.values()))
+
+
 def _truth(table: str) -> str:
-    name = table.removeprefix(NGRAM)
-    return TRUTHS.get(name, name)
+    # The column that counts what a table stands for has its name.
+    return table.removeprefix(NGRAM)
 
 
 def _measured(documents: pd.DataFrame) -> Measured:

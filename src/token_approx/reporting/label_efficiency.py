@@ -132,7 +132,7 @@ def _errors(
 
 def _candidates(dataset: Dataset) -> list[Candidate]:
     tables = [name for name in dataset.names if name.startswith("ngram_")]
-    table = "ngram_claude_2" if "ngram_claude_2" in tables else (tables or [""])[0]
+    table = "ngram_claude_3" if "ngram_claude_3" in tables else (tables or [""])[0]
     candidates = [
         Candidate("ols", LEAST_SQUARES, "basic", BASIC),
         Candidate("ols", LEAST_SQUARES, "bytes", ("bytes",)),

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define MAX_ORDER 4
-#define MAX_BITS 17
+#define MAX_BITS 18
 #define PAIRS 65536
 #define BEFORE (MAX_ORDER - 1)
 #define START 0x0A0A0A0Au

@@ -184,16 +184,9 @@ class NgramTable:
 
     def rare_many(self, texts: Sequence[str | bytes]) -> npt.NDArray[np.int64]:
         """Return `rare` of each text, int64 of shape (texts,)."""
-        if self.known is None or not texts:
+        if self.known is None:
             return np.zeros(len(texts), np.int64)
-        data = [_utf8(text) for text in texts]
-        # A START before every text is its context.
-        places = self.known.rare_places(START.join([b"", *data]).translate(self.fold_table), self.multiplier)
-        sums = np.concatenate([[0], np.cumsum(places, dtype=np.int64)])
-        ends = np.cumsum([len(text) + BEFORE for text in data]) - BEFORE
-        starts = ends - np.fromiter(map(len, data), np.int64, len(data))
-        found: npt.NDArray[np.int64] = sums[ends] - sums[starts]
-        return found
+        return self.known.rare_many([_utf8(text) for text in texts], self.fold_table, self.multiplier)
 
     def cumulative(self, text: str | bytes, context: bytes = b"") -> npt.NDArray[np.int64]:
         """Return the cost in units of the text up to and including each byte, int64 of shape (bytes,).

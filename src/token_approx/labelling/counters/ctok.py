@@ -13,7 +13,7 @@ if sys.version_info < (3, 12):
         f" {sys.version_info.major}.{sys.version_info.minor}: run the stage by such a Python"
     )
 try:
-    import ctok
+    import ctok  # type: ignore[import-not-found, unused-ignore]
 except ImportError as error:
     raise missing_extra("ctok") from error
 

@@ -1,0 +1,89 @@
+"""Whole requests through the public estimator: parts, bounds, decisions, and contexts of messages."""
+
+import json
+
+import pytest
+
+from tests.requests.test_formats import CHAT
+from token_approx import Estimator
+from token_approx.errors import InputError
+from token_approx.estimator.request import family_of, request_model_for
+from token_approx.requests import PARTS
+
+GPT_4 = {**CHAT, "model": "gpt-4"}
+URL = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+
+
+def test_parts_are_whole_numbers_that_add_up_to_the_total() -> None:
+    """Every part of a request with tools has tokens of its own, and nothing is left over."""
+    total = Estimator.for_model("gpt-4").request(GPT_4)
+    assert tuple(total.parts) == PARTS
+    assert sum(total.parts.values()) == total.tokens
+    for part in ("system", "messages", "tools", "tool calls", "tool results", "framing"):
+        assert total.parts[part] > 0, part
+    assert total.lower_bound(0.95) <= total.tokens <= total.upper_bound(0.95)
+
+
+def test_a_plain_request_is_what_the_provider_documents() -> None:
+    """3 tokens for the request, 4 for each message and those of the texts, which the vocabulary counts."""
+    texts = ["You are a helpful assistant.", "How many moons has Mars?"]  # 6 tokens each
+    messages = [{"role": role, "content": text} for role, text in zip(("system", "user"), texts, strict=True)]
+    total = Estimator.for_model("gpt-4").request({"model": "gpt-4", "messages": messages})
+    assert abs(total.tokens - (3 + 2 * 4 + 6 + 6)) <= 1
+
+
+def test_what_is_not_counted_forbids_to_say_that_it_fits() -> None:
+    """With an image by URL the decision is to ask, but where what is known exceeds the limit already."""
+    user = {"role": "user", "content": [{"type": "text", "text": "What is this? " * 50}, URL]}
+    total = Estimator.for_model("gpt-4").request({"model": "gpt-4", "messages": [user]})
+    assert len(total.not_counted) == 1
+    assert total.decide(100_000) == "ask"
+    assert total.decide(50) == "exceeds"
+
+
+def test_dicts_json_text_and_bytes_are_the_same_request() -> None:
+    """However the body is given, the total is equal."""
+    estimator = Estimator.for_model("gpt-4")
+    totals = [estimator.request(body) for body in (GPT_4, json.dumps(GPT_4), json.dumps(GPT_4).encode())]
+    assert totals[0] == totals[1] == totals[2]
+
+
+def test_the_family_is_that_of_the_given_model_or_of_the_body() -> None:
+    """A name that is given wins over the one in the body; without either the error says what to give."""
+    assert family_of(GPT_4) == "cl100k_base"
+    assert family_of(GPT_4, "claude-opus-5") == "claude_4_7"
+    with pytest.raises(InputError, match="names no model"):
+        family_of({"messages": []})
+
+
+def test_a_family_without_a_model_of_requests_says_so() -> None:
+    """A text's model is not taken for a request's: the error names what there is."""
+    with pytest.raises(InputError, match="no model of whole requests is shipped for 'llama_3': there are"):
+        request_model_for("llama-3.1-8b-instruct")
+
+
+def test_a_context_of_messages_grows_from_what_the_provider_counted() -> None:
+    """Messages of any format add their texts and framing; the provider's figure takes their place."""
+    context = Estimator.for_model("gpt-4").with_context()
+    context.append({"role": "user", "content": "How many moons has Mars?"})
+    assert abs(context.tokens - (3 + 4 + 6)) <= 1
+    context.exact(50)
+    context.append([{"role": "assistant", "content": "Two."}, {"role": "user", "content": "Their names?"}])
+    assert 50 + 2 * 4 + 4 <= context.tokens <= 50 + 2 * 4 + 8
+    assert context.decide(1_000) == "fits"
+    context.append({"role": "user", "content": [URL]})
+    assert context.decide(1_000) == "ask"
+    assert len(context.not_counted) == 1
+    context.exact(300)
+    assert context.decide(1_000) == "fits"
+
+
+def test_gemini_and_responses_messages_are_told_apart() -> None:
+    """A turn with parts and an item with a type are read in their own formats."""
+    context = Estimator.for_model("gpt-4").with_context(10)
+    context.append({"role": "user", "parts": [{"text": "How many moons has Mars?"}]})
+    gemini = context.tokens
+    context.exact(10)
+    context.append({"type": "function_call_output", "call_id": "c", "output": "How many moons has Mars?"})
+    assert min(gemini, context.tokens) >= 16
+    assert context.not_counted == ()

@@ -1,0 +1,97 @@
+"""Estimates, errors and bounds with every source left out in turn."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from token_approx.fitting.candidates import Candidate, Model
+from token_approx.fitting.dataset import Dataset, read_requests
+from token_approx.fitting.left_out import Calibration, bounds_by_kind, errors_by_category, left_out_estimates
+from token_approx.fitting.shrunk import ShrunkRegression
+
+
+def _dataset(n: int, seed: int = 3) -> Dataset:
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"text_user": rng.integers(10, 900, n), "tools": rng.integers(0, 3, n)}).astype(float)
+    noise = rng.normal(1, 0.05, n)
+    return Dataset(
+        name="d",
+        reference_model="m",
+        path=Path("none"),
+        ids=tuple(map(str, range(n))),
+        features=X,
+        tokens=((X["text_user"] + 40 * X["tools"] + 5) * noise).round().to_numpy(copy=True),
+        sources=rng.choice(["a", "b", "c", "d"], n),
+        categories=np.where(X["tools"] > 0, "tools", "plain"),
+    )
+
+
+def _candidate(dataset: Dataset) -> Candidate:
+    expected = {"text_user": (1.0, 0.1, 0.0), "tools": (0.0, 50.0, 0.0)}
+    return Candidate("shrunk", Model(lambda: ShrunkRegression(expected)), "all", dataset.names)
+
+
+def test_no_estimate_is_by_a_fit_that_saw_its_source() -> None:
+    """Counts of one source that are ten times as high leave its own estimates as they are."""
+    dataset = _dataset(200)
+    before = left_out_estimates(_candidate(dataset), dataset)
+    mine = dataset.sources == "b"
+    dataset.tokens[mine] *= 10
+    after = left_out_estimates(_candidate(dataset), dataset)
+    assert after[mine] == pytest.approx(before[mine])
+    assert not np.allclose(after[~mine], before[~mine], rtol=1e-6)
+
+
+def test_bounds_hold_as_often_as_they_promise_on_sources_left_out() -> None:
+    """On sources that err alike, 95 % bounds hold for about 95 % of each kind."""
+    dataset = _dataset(3000)
+    estimates = left_out_estimates(_candidate(dataset), dataset)
+    table = errors_by_category(dataset, estimates, 0.95, 200, 1).set_index("kind")
+    assert table["coverage"].between(93, 97).all()
+    assert (table["mape_low"] <= table["mape"]).all()
+    assert (table["mape"] <= table["mape_high"]).all()
+
+
+def test_each_kind_has_the_bounds_that_its_records_support() -> None:
+    """A kind with few records has no bound of its own at a high level, the others have."""
+    rng = np.random.default_rng(5)
+    kinds = np.array(["plain"] * 500 + ["images"] * 30)
+    estimates = rng.uniform(100, 1000, 530)
+    calibration = Calibration(estimates * rng.normal(1, 0.02, 530), estimates, kinds)
+    upper, lower = bounds_by_kind(calibration)
+    for bounds in (upper, lower):
+        of = {
+            kind: {bound.confidence for bound in bounds if bound.kind == kind}
+            for kind in ("", "plain", "images")
+        }
+        assert of == {"": {0.8, 0.9, 0.95, 0.99}, "plain": {0.8, 0.9, 0.95, 0.99}, "images": {0.8, 0.9, 0.95}}
+
+
+def test_a_dataset_of_requests_holds_features_of_some_models_alone(tmp_path: Path) -> None:
+    """Features of groups and formats are 0 elsewhere; requests with something uncounted are left out."""
+    frame = pd.DataFrame(
+        {
+            "id": ["1", "2", "3", "4"],
+            "repository": ["a", "a", "b", "b"],
+            "provider": ["anthropic", "anthropic", "bedrock", "anthropic"],
+            "model": ["claude-opus-5", "claude-opus-4-8", "claude-opus-5", "claude-opus-5"],
+            "family": ["claude_4_7"] * 4,
+            "format": ["anthropic", "anthropic", "converse", "anthropic"],
+            "kind": ["tools"] * 4,
+            "not_counted": [0, 0, 0, 2],
+            "input_tokens": [10.0, 20.0, 30.0, 40.0],
+            "bytes": [1.0, 2.0, 3.0, 4.0],
+            "tools_on": [1.0, 1.0, 1.0, 1.0],
+        }
+    )
+    path = tmp_path / "requests.parquet"
+    frame.to_parquet(path)
+    names = ["tools_on", "tools_on_of_claude_opus_5", "tools_on_of_claude_opus_5_in_converse"]
+    found = read_requests("requests-x", str(path), ["claude_4_7"], names)
+    assert found.ids == ("1", "2", "3")
+    assert found.table == "claude_4_7"
+    assert found.features.to_numpy().tolist() == [[1, 1, 1, 0], [2, 1, 0, 0], [3, 1, 1, 1]]
+    alone = read_requests("requests-x", str(path), ["claude_4_7"], names, providers=["bedrock"])
+    assert alone.ids == ("3",)
