@@ -223,18 +223,25 @@ def lay_out_documents(walk: Walk) -> None:
 
 
 CALL = """
-import anthropic, mlflow
+import mlflow, openai
 from tests.lifecycle.chat_server import chat_server
 mlflow.set_experiment("my-application")
-mlflow.anthropic.autolog()
+mlflow.openai.autolog()
+
+@mlflow.trace
+def ask(number, create):
+    mlflow.update_current_trace(metadata={"mlflow.trace.session": str(number % 5)})
+    said = {"role": "user", "content": "How many? " * (1 + number * 7 % 31)}
+    create(model="gpt-4o", messages=[said] * (1 + number % 3))
+
 with chat_server() as (url, _):
-    ask = anthropic.Anthropic(base_url=url, api_key="k").messages.create
-    ask(model="claude-opus-5", max_tokens=9, messages=[{"role": "user", "content": "How many?"}])
+    for number in range(60):
+        ask(number, openai.OpenAI(base_url=f"{url}/v1", api_key="k").chat.completions.create)
 """
 
 
 def lay_out_usage(walk: Walk) -> None:
-    """Lay out two sessions of a coding agent, and a traced call."""
+    """Lay out two sessions of a coding agent, and traced calls."""
     for name in ("a", "b"):
         log = Codex(session=name)
         log.user("Go on.")
