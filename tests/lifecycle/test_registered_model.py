@@ -283,7 +283,7 @@ def test_a_damaged_version_replaces_nothing(
 def test_pulling_what_is_not_there(store: Store, tmp_path: Path, uri: str) -> None:
     """A model that does not exist is one line that says what to give."""
     assert store.folder.exists()
-    with pytest.raises(InputError, match=r"cannot be downloaded .* give models:/<name>@champion") as refused:
+    with pytest.raises(InputError, match=r"cannot be downloaded .* Give models:/<name>@champion") as refused:
         pull(uri, tmp_path / "out")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "out").exists()
@@ -336,14 +336,14 @@ def test_serving(server: str, body: str, kind: str, tokens: list[int | None]) ->
     [
         ("{", "application/json", "valid JSON"),
         ('{"inputs": []}', "application/json", "missing inputs"),
-        ('{"dataframe_records": [{"id": "7", "text": "x"}]}', "application/json", "give the texts as 'text'"),
+        ('{"dataframe_records": [{"id": "7", "text": "x"}]}', "application/json", "Give the texts in a column 'text'"),
         (
             '{"inputs": ["x"], "params": {"confidence": 0.5}}',
             "application/json",
-            "the model has 0.8, 0.9, 0.95",
+            "Its levels: 0.8, 0.9, 0.95",
         ),
         ('{"texts": ["x"]}', "application/json", "dataframe_split"),
-        ("id,text\n7,x\n", "text/csv", "give the texts as 'text'"),
+        ("id,text\n7,x\n", "text/csv", "Give the texts in a column 'text'"),
         ("x", "text/plain", "text/csv"),
     ],
 )

@@ -119,8 +119,8 @@ def test_what_differs_is_said(
     found = stage(f"model={path}", f"records={records}")
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [
-        "chars/4 is left out: not all records have the feature 'runes'",
-        "chars/3.5 is left out: not all records have the feature 'runes'",
+        "chars/4 is left out: not all records have the feature 'runes'.",
+        "chars/3.5 is left out: not all records have the feature 'runes'.",
         "The records are counts of made-up, but the model is of another.",
         "The records count text, but the model estimates one-user-message.",
         "The model was fitted on this file. Its error on other records is larger.",
