@@ -18,6 +18,7 @@ from token_approx.stages import evaluate
 
 COEFS = ROOT / "output/model_coefs.json"
 RECORDS = ROOT / "output/records.jsonl"
+(WEIGHED,) = json.loads(COEFS.read_bytes())["feature_set"]
 Register = Callable[[Mapping[str, Any]], str]
 
 
@@ -165,7 +166,7 @@ def test_drift_is_an_exit_code(
         ([f"records={RECORDS}"], "evaluate needs a model. Give model=models:/<name>@champion"),
         ([f"model={COEFS}"], "evaluate needs records. Give records=<path>"),
         ([f"model={COEFS}", "records=none.jsonl"], "none.jsonl: the records cannot be read"),
-        ([f"model={COEFS}", f"records={RECORDS}"], "not all its records have the feature 'ngram_claude_3'"),
+        ([f"model={COEFS}", f"records={RECORDS}"], f"not all its records have the feature '{WEIGHED}'"),
         (
             [f"model={COEFS}", f"records={RECORDS}", "langs=[de]"],
             "no record has the lang 'de'. Valid values: en, fr",
