@@ -172,7 +172,7 @@ def test_what_it_refuses_it_explains(predict: Callable[..., pd.DataFrame]) -> No
     """A column of another name, a value that is no text, a confidence without a bound: each with its mend."""
     with pytest.raises(MlflowException, match=r"The column is 'id'. Give the texts in a column 'text'"):
         predict(pd.DataFrame({"id": ["7"], "text": ["one two"]}))
-    with pytest.raises(MlflowException, match="a text is a string, found bytes"):
+    with pytest.raises(MlflowException, match="A text must be a string, and one is of type bytes"):
         predict([b"x"])
     with pytest.raises(MlflowException, match=r"no bound of confidence 0.5. Its levels: 0.8, 0.9, 0.95"):
         predict(["x"], params={"confidence": 0.5})
