@@ -139,7 +139,7 @@ def test_other_threads_run_while_a_large_text_is_read() -> None:
     [
         ("K.Plan((), 1, b'')", "fold: has 0 bytes, not 256"),
         ("K.Plan(((5, 1, W),), 1, FOLD)", "order 5, bits 1: out of range"),
-        ("K.Plan(((3, 18, W),), 1, FOLD)", "order 3, bits 18: out of range"),
+        ("K.Plan(((3, 19, W),), 1, FOLD)", "order 3, bits 19: out of range"),
         ("K.Plan(((3, 2, W),), 1, FOLD)", "weights: has 4 bytes, not 8"),
         ("K.Plan(((3,),), 1, FOLD)", "takes exactly 3 arguments"),
         ("K.Plan((), 1, FOLD, b'x')", "seen_pairs: has 1 bytes, not 8192"),

@@ -77,10 +77,10 @@ def test_they_are_kept_in_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"pairs": "AAAA"}, r"known_ngrams.pairs: found '3 bytes'; give 8192"),
-        ({"threes": "AAAA"}, r"known_ngrams.threes: found '3 bytes'; give a power of two"),
-        ({"threes": "?"}, "known_ngrams.threes: .* must be base64"),
-        ({"fours": "AAAA"}, "known_ngrams.fours: .* no such field"),
+        ({"pairs": "AAAA"}, r"known_ngrams.pairs is '3 bytes'. Give 8192"),
+        ({"threes": "AAAA"}, r"known_ngrams.threes is '3 bytes'. Give a power of two"),
+        ({"threes": "?"}, "known_ngrams.threes is .* must be base64"),
+        ({"fours": "AAAA"}, "known_ngrams.fours is .* no such field"),
     ],
 )
 def test_a_damaged_bitmap_is_refused(tmp_path: Path, change: dict[str, str], error: str) -> None:

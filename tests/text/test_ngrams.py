@@ -219,7 +219,7 @@ def test_other_types_are_refused(call: str) -> None:
 
 def test_score_many_refuses_one_bare_text() -> None:
     """A str passed to score_many by mistake is not scored character by character."""
-    with pytest.raises(TypeError, match="call score"):
+    with pytest.raises(TypeError, match="Call score"):
         TABLES["order 1"].score_many("abc")
 
 
@@ -246,20 +246,20 @@ GOOD: dict[str, Any] = {
     ("change", "named"),
     [
         ({"tokenizer": ""}, "tokenizer"),
-        ({"fold": "case"}, "fold: found 'case'"),
+        ({"fold": "case"}, "fold is 'case'"),
         ({"multiplier": 0}, "multiplier"),
         ({"multiplier": 2**32}, "multiplier"),
         ({"unit_exponent": -1}, "unit_exponent"),
-        ({"unit_exponent": True}, "unit_exponent: found True"),
+        ({"unit_exponent": True}, "unit_exponent is True"),
         ({"provenance": []}, "provenance"),
         ({"orders": (3, 1)}, "orders"),
         ({"orders": (1, 1)}, "orders"),
-        ({"orders": (1, 5)}, r"tables\[1\].order: found 5"),
+        ({"orders": (1, 5)}, r"tables\[1\].order is 5"),
         ({"orders": (), "bits": (), "weights": ()}, "orders"),
         ({"bits": (1,)}, "orders, bits, weights"),
         ({"bits": (1, 19)}, r"tables\[1\].bits"),
         ({"bits": (1, 3)}, r"tables\[1\].weights.*\(8,\)"),
-        ({"weights": (np.zeros(2), np.zeros(4))}, r"tables\[0\].weights: found 'float64"),
+        ({"weights": (np.zeros(2), np.zeros(4))}, r"tables\[0\].weights is 'float64"),
     ],
     ids=str,
 )
@@ -292,7 +292,7 @@ def test_the_recipe_s_table_fits_a_file(tmp_path: Path) -> None:
     make_table((1, 2, 3, 4), (8, 16, 17, 18)).save(path)
     assert path.stat().st_size <= MAX_FILE_BYTES
     path.unlink()
-    with pytest.raises(TableError, match="take fewer bits"):
+    with pytest.raises(TableError, match="Take fewer bits"):
         make_table((1, 2, 3, 4), (8, 16, 18, 18)).save(path)
     assert list(tmp_path.iterdir()) == []
 
@@ -339,31 +339,31 @@ def shorten(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [
-        (at("schema_version", put=2), "schema_version: found 2; .*upgrade"),
-        (at("schema_version", put="1"), "schema_version: found '1'"),
-        (at("schema_version", put=True), "schema_version: found True"),
-        (lambda document: document.pop("schema_version"), "schema_version: found None"),
-        (lambda document: document.pop("tokenizer"), "tokenizer: found None; the field is missing"),
-        (lambda document: document["tables"][0].pop("bits"), r"tables\[0\].bits: found None"),
-        (at("colour", put=1), "colour: found 1; no such field"),
+        (at("schema_version", put=2), "schema_version is 2. .*Upgrade"),
+        (at("schema_version", put="1"), "schema_version is '1'"),
+        (at("schema_version", put=True), "schema_version is True"),
+        (lambda document: document.pop("schema_version"), "schema_version is None"),
+        (lambda document: document.pop("tokenizer"), "tokenizer is None. The field is missing"),
+        (lambda document: document["tables"][0].pop("bits"), r"tables\[0\].bits is None"),
+        (at("colour", put=1), "colour is 1. Schema version 1 has no such field"),
         (at("tables", 0, "colour", put=1), r"tables\[0\].colour"),
-        (at("tokenizer", put=3), "tokenizer: found 3"),
-        (at("multiplier", put=1.5), "multiplier: found 1.5"),
-        (at("multiplier", put=True), "multiplier: found True"),
-        (at("multiplier", put=2**40), "multiplier: found"),
-        (at("fold", put="case"), "fold: found 'case'"),
-        (at("provenance", put=None), "provenance: found None"),
-        (at("tables", put={}), "tables: found {}"),
+        (at("tokenizer", put=3), "tokenizer is 3"),
+        (at("multiplier", put=1.5), "multiplier is 1.5"),
+        (at("multiplier", put=True), "multiplier is True"),
+        (at("multiplier", put=2**40), "multiplier is"),
+        (at("fold", put="case"), "fold is 'case'"),
+        (at("provenance", put=None), "provenance is None"),
+        (at("tables", put={}), "tables is {}"),
         (at("tables", put=[]), "weights_sha256"),
-        (at("tables", put=[3]), r"tables\[0\]: found 3"),
-        (at("tables", 0, "order", put=9), r"tables\[0\].order: found 9"),
-        (at("tables", 0, "bits", put=4), r"tables\[0\].weights: found .*\(16,\)"),
-        (at("tables", 0, "weights", put="@@@@"), r"tables\[0\].weights: .*base64"),
-        (at("tables", 0, "weights", put="é"), r"tables\[0\].weights: .*base64"),
-        (at("tables", 0, "weights", put="AAA"), r"tables\[0\].weights: .*base64"),
-        (at("tables", 0, "weights", put="AA=="), r"tables\[0\].weights: found '1 bytes'"),
-        (at("tables", 0, "weights", put="AAAA" * 4), "weights_sha256: found .*damaged"),
-        (shorten, r"tables\[0\].weights: found .*\(8,\)"),
+        (at("tables", put=[3]), r"tables\[0\] is 3"),
+        (at("tables", 0, "order", put=9), r"tables\[0\].order is 9"),
+        (at("tables", 0, "bits", put=4), r"tables\[0\].weights is .*\(16,\)"),
+        (at("tables", 0, "weights", put="@@@@"), r"tables\[0\].weights is .*base64"),
+        (at("tables", 0, "weights", put="é"), r"tables\[0\].weights is .*base64"),
+        (at("tables", 0, "weights", put="AAA"), r"tables\[0\].weights is .*base64"),
+        (at("tables", 0, "weights", put="AA=="), r"tables\[0\].weights is '1 bytes'"),
+        (at("tables", 0, "weights", put="AAAA" * 4), "weights_sha256 is .*damaged"),
+        (shorten, r"tables\[0\].weights is .*\(8,\)"),
     ],
 )
 def test_spoiled_documents_are_refused(tmp_path: Path, spoil: Spoil, named: str) -> None:
@@ -386,14 +386,14 @@ def test_other_files_are_refused(tmp_path: Path, raw: bytes) -> None:
     """What is no JSON object, or far too large, is one TableError that names the file."""
     path = tmp_path / "other.json"
     path.write_bytes(raw)
-    with pytest.raises(TableError, match=r"other\.json: the file: found"):
+    with pytest.raises(TableError, match=r"other\.json: the file is"):
         NgramTable.load(path)
 
 
 def test_missing_files_are_refused(tmp_path: Path) -> None:
     """A path that is not there, or is a folder, is a TableError that names it."""
     for path in (tmp_path / "none.json", tmp_path):
-        with pytest.raises(TableError, match=r"cannot be read .*; check the path"):
+        with pytest.raises(TableError, match=r"cannot be read .*\. Check the path"):
             NgramTable.load(path)
 
 
@@ -403,5 +403,5 @@ def test_names_are_shipped_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "tables").mkdir()
     TABLES["order 1"].save(tmp_path / "tables" / "made_up.json")
     assert NgramTable.load("made_up").tokenizer == "made-up"
-    with pytest.raises(TableError, match=r"found 'gpt_9'; shipped tables are: made_up; "):
+    with pytest.raises(TableError, match=r"'gpt_9'\. The shipped tables are made_up\."):
         NgramTable.load("gpt_9")
