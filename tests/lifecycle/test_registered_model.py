@@ -241,7 +241,7 @@ def test_pull(store: Store, tmp_path: Path) -> None:
         ),
         (
             lambda folder: (folder / COEFS).write_text(
-                re.sub('"factor": ', '"factor": -', (folder / COEFS).read_text())
+                re.sub('"factor": ', '"factor": -', (folder / COEFS).read_text(), count=1)
             ),
             "upper_bound[0].factor is -",
         ),
