@@ -181,7 +181,7 @@ def test_an_engine_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     pq.write_table(pa.table({"text": ["a"], "odd": pa.array([1], pa.uint8())}), tmp_path / "in.parquet")
     texts = open_texts(tmp_path / "in.parquet", "text")
     config = {"engine": "spark", "spark_from_gb": 2, "master": ""}
-    with pytest.raises(InputError, match="engine=spark: Spark would change the type of column 'odd'"):
+    with pytest.raises(InputError, match="engine=spark: Spark would change the type of the column 'odd'"):
         score.chosen_engine(OmegaConf.create(config), texts)
     monkeypatch.setattr(spark, "missing", lambda: "no Java")
     config |= {"engine": "auto", "master": "spark://127.0.0.1:7077"}

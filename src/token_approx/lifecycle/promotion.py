@@ -17,7 +17,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from token_approx.errors import StoreError
+from token_approx.errors import InputError, StoreError
 from token_approx.estimator.estimator import Estimator
 from token_approx.fitting.dataset import Floats
 from token_approx.fitting.metrics import paired_gain
@@ -105,8 +105,7 @@ def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
 
 def _check_complete(name: str, version: str) -> None:
     # Also shows that files can be read just now: then a champion whose files cannot is broken.
-    with tempfile.TemporaryDirectory() as folder:
-        Estimator.load(download(f"models:/{name}/{version}", Path(folder, "files")) / COEFS)
+    _estimator_of(f"models:/{name}/{version}")
 
 
 def _decide(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> PromotionDecision:
@@ -149,11 +148,18 @@ def _compare(challenge: Challenge, champion: ModelVersion, rule: PromotionRule) 
 
 
 def _estimates(challenge: Challenge, champion: ModelVersion) -> Floats:
-    with tempfile.TemporaryDirectory() as folder:
-        files = download(f"models:/{challenge.name}/{champion.version}", Path(folder, "files"))
-        estimator = Estimator.load(files / COEFS)
+    estimator = _estimator_of(f"models:/{challenge.name}/{champion.version}")
     features = {name: challenge.features[name].to_numpy(np.float64) for name in estimator.weights}
     return estimator.linear_sums(features)
+
+
+def _estimator_of(uri: str) -> Estimator:
+    with tempfile.TemporaryDirectory() as folder:
+        files = download(uri, Path(folder, "files"))
+        try:
+            return Estimator.load(files / COEFS)
+        except InputError as error:  # what is wrong is in the store, not in what the user gave
+            raise StoreError(f"{uri}: {str(error).replace(f'{files}/', '')}") from error
 
 
 def _set_alias(
