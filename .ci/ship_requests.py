@@ -83,7 +83,7 @@ def _configured(name: str, records: str) -> tuple[Dataset, list[Candidate]]:
         config = compose("train", overrides=[f"dataset={name}", f"dataset.path={records}"])
     made = partial(instantiate, _convert_="all")
     dataset, models = made(config.dataset), made(config.estimator)
-    sets = expand(feature_sets_named(config.features), dataset.names)
+    sets = expand(feature_sets_named(config.default_features), dataset.names)
     candidates = []
     for feature_set in (found for found in SETS if found in sets):
         for spread in models["shrunk"].hyperparameters["text_spread"].grid:

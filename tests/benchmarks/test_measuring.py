@@ -66,7 +66,7 @@ def test_a_sample_that_differs_slightly_is_noted(published: Path, tmp_path: Path
     assert noted.features["bytes"] == counts
     assert set(noted.features) == set(FEATURES)
     change(published, 1, by=9)
-    with pytest.raises(InputError, match="use the edition"):
+    with pytest.raises(InputError, match="Use the edition"):
         measure_published(str(published), str(tmp_path))
     with pytest.raises(InputError, match="holds no book"):
         measure_published(str(published), str(tmp_path / "nowhere"))
@@ -106,9 +106,9 @@ def test_corpora_become_records_without_text(tmp_path: Path) -> None:
 
 def test_bad_corpora(tmp_path: Path) -> None:
     """No paths, no file, no such split, no such column: one clear error each."""
-    with pytest.raises(InputError, match="give documents="):
+    with pytest.raises(InputError, match="Give documents="):
         measure_corpora([], "test", [], [], "x")
     with pytest.raises(InputError, match="cannot be read"):
         measure_corpora([str(tmp_path / "none.parquet")], "test", [], [], "x")
-    with pytest.raises(InputError, match="measure the corpora again"):
+    with pytest.raises(InputError, match="Measure the corpora again"):
         read_corpus("c", str(tmp_path / "none.parquet"), "o200k_base")

@@ -53,6 +53,8 @@ def chat_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def _answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any]
+    usage: dict[str, Any]
     tokens, model = tokens_of(body), body.get("model")
     if path.endswith(":generateContent"):
         content = {"role": "model", "parts": [{"text": "Yes."}]}

@@ -34,6 +34,11 @@ from token_approx.text.features import shipped_table
 
 NAME = "token-approx-claude-3-7-sonnet-latest"
 URI = f"models:/{NAME}@champion"
+# The one table that the committed default model weighs.
+((FEATURE, TABLE),) = (
+    (feature, entry["file"])
+    for feature, entry in json.loads((ROOT / "output" / COEFS).read_text())["tables"].items()
+)
 TEXTS = ["The boats were coming in, one after the other. " * 700, "x", "", "naïve 船 🚣"]
 
 
@@ -167,7 +172,7 @@ def test_what_it_refuses_it_explains(predict: Callable[..., pd.DataFrame]) -> No
     """A column of another name, a value that is no text, a confidence without a bound: each with its mend."""
     with pytest.raises(MlflowException, match=r"The column is 'id'. Give the texts in a column 'text'"):
         predict(pd.DataFrame({"id": ["7"], "text": ["one two"]}))
-    with pytest.raises(MlflowException, match="a text is a string, found bytes"):
+    with pytest.raises(MlflowException, match="A text must be a string, and one is of type bytes"):
         predict([b"x"])
     with pytest.raises(MlflowException, match=r"no bound of confidence 0.5. Its levels: 0.8, 0.9, 0.95"):
         predict(["x"], params={"confidence": 0.5})
@@ -183,7 +188,7 @@ def test_its_files_are_text_alone(store: Store, tmp_path: Path) -> None:
     """Nothing is pickled: JSON, YAML, Markdown and Python, all readable; the code is this package's."""
     folder = Path(mlflow.artifacts.download_artifacts(URI, dst_path=str(tmp_path)))
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert {"artifacts/model_coefs.json", "artifacts/claude_3.json", CARD, "MLmodel"} <= files.keys()
+    assert {"artifacts/model_coefs.json", f"artifacts/{TABLE}", CARD, "MLmodel"} <= files.keys()
     for name, path in files.items():
         content = path.read_text(encoding="utf-8")
         assert "\0" not in content, name
@@ -195,7 +200,7 @@ def test_its_files_are_text_alone(store: Store, tmp_path: Path) -> None:
     assert {path.suffix for path in files.values()} == {"", ".json", ".yaml", ".md", ".py", ".txt"}
     assert "model_code_path" in files["MLmodel"].read_text()
     assert ".pkl" not in files["MLmodel"].read_text()
-    assert (folder / "artifacts/claude_3.json").read_bytes() == shipped_table("claude_3").json()
+    assert (folder / "artifacts" / TABLE).read_bytes() == shipped_table(FEATURE.removeprefix("ngram_")).json()
     assert store.folder.exists()
 
 
@@ -212,18 +217,18 @@ def test_pull(store: Store, tmp_path: Path) -> None:
     """A pulled model estimates as the one that was registered; pulled again, it is replaced by the same."""
     assert store.folder.exists()
     for _ in range(2):
-        assert {path.name for path in pull(URI, tmp_path / "out")} == {COEFS, "claude_3.json"}
+        assert {path.name for path in pull(URI, tmp_path / "out")} == {COEFS, TABLE}
         estimator = Estimator.load(tmp_path / "out" / COEFS)
         assert estimator.estimate(TEXTS[0]) == Estimator.load(ROOT / "output" / COEFS).estimate(TEXTS[0])
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {COEFS, "claude_3.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {COEFS, TABLE}
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "claude_3.json").unlink(), "claude_3.json"),
+        (lambda folder: (folder / TABLE).unlink(), TABLE),
         (
-            lambda folder: (folder / "claude_3.json").write_bytes(shipped_table("o200k_base").json()),
+            lambda folder: (folder / TABLE).write_bytes(shipped_table("o200k_base").json()),
             "is not the table",
         ),
         (lambda folder: (folder / COEFS).write_text("{"), "is damaged"),
@@ -243,7 +248,7 @@ def test_pull(store: Store, tmp_path: Path) -> None:
         (lambda folder: (folder / COEFS).unlink(), "holds no model_coefs.json"),
         (
             lambda folder: (folder / COEFS).write_text(
-                (folder / COEFS).read_text().replace('"claude_3.json"', '"../claude_3.json"')
+                (folder / COEFS).read_text().replace(f'"{TABLE}"', f'"../{TABLE}"')
             ),
             "is not in the model's folder",
         ),
@@ -283,7 +288,7 @@ def test_a_damaged_version_replaces_nothing(
 def test_pulling_what_is_not_there(store: Store, tmp_path: Path, uri: str) -> None:
     """A model that does not exist is one line that says what to give."""
     assert store.folder.exists()
-    with pytest.raises(InputError, match=r"cannot be downloaded .* give models:/<name>@champion") as refused:
+    with pytest.raises(InputError, match=r"cannot be downloaded .* Give models:/<name>@champion") as refused:
         pull(uri, tmp_path / "out")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "out").exists()
@@ -318,7 +323,7 @@ def ask(address: str, body: str, kind: str) -> tuple[int, str]:
         ('{"dataframe_records": [{"text": "one two"}]}', "application/json", [2]),
         ('{"dataframe_split": {"columns": ["text"], "data": [["one two"]]}}', "application/json", [2]),
         ('{"inputs": ["one two"], "params": {"confidence": 0.8}}', "application/json", [2]),
-        ('text\none two\n"x"\n007\n', "text/csv", [2, 1, 2]),
+        ('text\none two\n"x"\n007\n', "text/csv", [2, 1, 3]),
     ],
 )
 def test_serving(server: str, body: str, kind: str, tokens: list[int | None]) -> None:
@@ -336,14 +341,18 @@ def test_serving(server: str, body: str, kind: str, tokens: list[int | None]) ->
     [
         ("{", "application/json", "valid JSON"),
         ('{"inputs": []}', "application/json", "missing inputs"),
-        ('{"dataframe_records": [{"id": "7", "text": "x"}]}', "application/json", "give the texts as 'text'"),
+        (
+            '{"dataframe_records": [{"id": "7", "text": "x"}]}',
+            "application/json",
+            "Give the texts in a column 'text'",
+        ),
         (
             '{"inputs": ["x"], "params": {"confidence": 0.5}}',
             "application/json",
-            "the model has 0.8, 0.9, 0.95",
+            "Its levels: 0.8, 0.9, 0.95",
         ),
         ('{"texts": ["x"]}', "application/json", "dataframe_split"),
-        ("id,text\n7,x\n", "text/csv", "give the texts as 'text'"),
+        ("id,text\n7,x\n", "text/csv", "Give the texts in a column 'text'"),
         ("x", "text/plain", "text/csv"),
     ],
 )

@@ -18,6 +18,7 @@ from token_approx.stages import evaluate
 
 COEFS = ROOT / "output/model_coefs.json"
 RECORDS = ROOT / "output/records.jsonl"
+(WEIGHED,) = json.loads(COEFS.read_bytes())["feature_set"]
 Register = Callable[[Mapping[str, Any]], str]
 
 
@@ -119,8 +120,8 @@ def test_what_differs_is_said(
     found = stage(f"model={path}", f"records={records}")
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [
-        "chars/4 is left out: not all records have the feature 'runes'",
-        "chars/3.5 is left out: not all records have the feature 'runes'",
+        "chars/4 is left out: not all records have the feature 'runes'.",
+        "chars/3.5 is left out: not all records have the feature 'runes'.",
         "The records are counts of made-up, but the model is of another.",
         "The records count text, but the model estimates one-user-message.",
         "The model was fitted on this file. Its error on other records is larger.",
@@ -165,7 +166,7 @@ def test_drift_is_an_exit_code(
         ([f"records={RECORDS}"], "evaluate needs a model. Give model=models:/<name>@champion"),
         ([f"model={COEFS}"], "evaluate needs records. Give records=<path>"),
         ([f"model={COEFS}", "records=none.jsonl"], "none.jsonl: the records cannot be read"),
-        ([f"model={COEFS}", f"records={RECORDS}"], "not all its records have the feature 'ngram_claude_3'"),
+        ([f"model={COEFS}", f"records={RECORDS}"], f"not all its records have the feature '{WEIGHED}'"),
         (
             [f"model={COEFS}", f"records={RECORDS}", "langs=[de]"],
             "no record has the lang 'de'. Valid values: en, fr",

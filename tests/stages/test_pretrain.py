@@ -80,8 +80,8 @@ def test_a_table_with_its_errors_and_run(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give name=<name>"),
-        (["name=x"], "give documents=[<path>,…]"),
+        ([], "Give name=<name>"),
+        (["name=x"], "Give documents=[<path>,…]"),
         (
             ["name=x", "documents={documents}"],
             "has no column 'tokens'. It has text, n, group",

@@ -180,7 +180,7 @@ def test_a_password_given_to_mlflow_run(
     assert worker.returncode == 1
     parent, children = _runs(tmp_path, "refused")
     (error,) = (line for line in told.splitlines() if line.startswith("error: "))
-    assert "storage=postgresql+psycopg://me:***@127.0.0.1:1/studies: no password belongs there" in error
+    assert "storage=postgresql+psycopg://me:***@127.0.0.1:1/studies: a password must not be there" in error
     assert f"delete the run {parent.info.run_id}" in error
     assert PASSWORD not in error
     assert PASSWORD in parent.data.params["storage"], "what MLflow itself logs"

@@ -2,8 +2,8 @@
 
 A feature is named by itself, `basic` is the four counts, `all` is whatever the records hold; parts are joined
 by `_` or `+`. `ngram_*` stands for each n-gram table in turn that the records hold a cost under; `subsets`
-are all of the four counts, as the original experiment searched them; `default` is what DEFAULT lists, as far
-as the records hold it.
+are all of the four counts, as the original experiment searched them; `default` is what the dataset or DEFAULT
+lists, as far as the records hold it.
 """
 
 import difflib
@@ -30,10 +30,18 @@ OF_REQUESTS = {
 }
 
 
-def named(names: str | Sequence[str]) -> dict[str, FeatureSets]:
-    """Return the feature sets of some names, given one by one or with commas between them."""
-    wanted = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
-    return {name: partial(_sets, name=name) for name in wanted}
+def named(names: str | Sequence[str], default: str | Sequence[str] = DEFAULT) -> dict[str, FeatureSets]:
+    """Return the feature sets of some names, given one by one or with commas between them.
+
+    `default` are those that the name `default` stands for, as far as the records hold them.
+    """
+    found: dict[str, FeatureSets] = {}
+    for name in _listed(names):
+        if name == "default":
+            found |= {each: partial(_held_sets, name=each) for each in _listed(default)}
+        else:
+            found[name] = partial(_sets, name=name)
+    return found
 
 
 def exactly(held: Sequence[str], names: Sequence[str]) -> list[tuple[str, ...]]:
@@ -64,7 +72,7 @@ def expand(wanted: Mapping[str, FeatureSets], held: Sequence[str]) -> dict[str, 
     found: dict[str, tuple[str, ...]] = {}
     for name, make in wanted.items():
         sets = make(held)
-        one = len(sets) == 1 and name != "default" and not name.endswith(TABLES)
+        one = len(sets) == 1 and not name.endswith(TABLES)
         for features in sets:
             if features not in found.values():
                 found[name if one else _name(features, held)] = features
@@ -79,10 +87,15 @@ def _name(features: tuple[str, ...], held: Sequence[str]) -> str:
     return "_".join(features)
 
 
+def _listed(names: str | Sequence[str]) -> list[str]:
+    return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+
+
+def _held_sets(held: Sequence[str], name: str) -> list[tuple[str, ...]]:
+    return [features for features in _meant(name, held) if set(features) <= set(held)]
+
+
 def _sets(held: Sequence[str], name: str) -> list[tuple[str, ...]]:
-    if name == "default":
-        found = chain.from_iterable(_meant(each, held) for each in DEFAULT)
-        return [features for features in found if set(features) <= set(held)]
     meant = _meant(name, held)
     if not meant:
         raise InputError(f"features={name}: the records hold no n-gram feature. They hold {', '.join(held)}.")

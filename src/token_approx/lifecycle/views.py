@@ -70,11 +70,13 @@ def _drawn(run: Run) -> tuple[str, list[str]]:
 
 def _table(run_id: str, by: str) -> dict[str, Any]:
     basis, metric = by.split("/")
-    widths = {NAME: NAME_WIDTH, "tags.`title`": NAME_WIDTH} | {
+    widths = {NAME: NAME_WIDTH} | {
         f"metrics.`{each}/{of}`": METRIC_WIDTHS[each]
         for each in sorted(BASES, key=lambda each: each != basis)
         for of in sorted(METRICS, key=lambda of: of != metric)
     }
+    # The title says what the name says, in words: a table of usual width shows the metrics before it.
+    widths["tags.`title`"] = NAME_WIDTH
     tags = ("tags.`champion`", "tags.`eligible`", "tags.`flags`")
     widths |= dict(zip(tags, TAG_WIDTHS, strict=True)) | {f"metrics.`{RANK}`": 60}
     return {

@@ -89,7 +89,7 @@ def _compare(config: DictConfig, dataset: Dataset) -> Comparison:
         return compare(
             dataset=dataset,
             split=part(config.split),
-            feature_sets=named(config.features),
+            feature_sets=named(config.features, config.default_features),
             models=part(config.estimator),
             search=part(config.search),
             settings=_settings(config),

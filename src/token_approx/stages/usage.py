@@ -49,7 +49,7 @@ def usage(config: DictConfig) -> None:
     described = found.described
     lines = {"records": f"{len(described)} in {out}, of {described['source'].nunique()} sessions"}
     kinds = described.groupby(["model", "category"]).size()
-    lines |= {"": ", ".join(f"{number} {kind} of {model}" for (model, kind), number in kinds.items())}
+    lines |= {"kinds": ", ".join(f"{number} {kind} of {model}" for (model, kind), number in kinds.items())}
     if left_out:
         reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.most_common())
         lines["left out"] = f"{left_out.total()} ({reasons})"
