@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from tests.conftest import ROOT
-from token_approx.estimator.shipped import write_shipped
 from token_approx.errors import UsageError
+from token_approx.estimator.shipped import write_shipped
 from token_approx.exit_codes import MISSING_EXTRA
 from token_approx.lifecycle.registry import carried, package_estimator
 
