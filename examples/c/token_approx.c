@@ -1,4 +1,4 @@
-// Estimates tokens from a model_coefs.json, as output/README.md defines it. How to build and run it: ../README.md.
+// Estimates tokens from a model_coefs.json, as docs/contract.md defines it. How to build and run it: ../README.md.
 #include "features.h"
 
 enum { FEATURES = 28, NAME = 64 };  // the four basic counts; a cost, and rare n-grams, of up to 12 tables

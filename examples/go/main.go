@@ -1,4 +1,4 @@
-// Estimates tokens from a model_coefs.json, as output/README.md defines it. How to run it: ../README.md.
+// Estimates tokens from a model_coefs.json, as docs/contract.md defines it. How to run it: ../README.md.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Estimates tokens from model_coefs.json, as output/README.md defines it. A module, and a program: see ../README.md.
+// Estimates tokens from model_coefs.json, as docs/contract.md defines it. A module, and a program: see ../README.md.
 import { createHash } from "node:crypto";
 import { readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -92,7 +92,7 @@ def original() -> str:
             [
                 features,
                 PUBLISHED.get(features, ""),
-                f"{row['test_mae']:.6f}",
+                f"{row['test_mae']:.4f}",
                 f"{row['test_p95_abs_error']:.2f}",
                 percent(row["test_mape"], 2),
                 f"{row['cv_mae']:.2f}",
