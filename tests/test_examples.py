@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,10 @@ def built(readme_commands: list[str], tmp_path_factory: pytest.TempPathFactory) 
     missing = [tool for tool in TOOLS.values() if not shutil.which(tool)]
     if missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"not installed: {', '.join(missing)}")
-    environment = os.environ | {"GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"GOPROXY": "off", "GOTOOLCHAIN": "local", "PATH": path}
     for command in readme_commands:
-        if command.startswith(("mkdir", "cp", "go build", "gcc")):
+        if command.startswith(("mkdir", "token-approx", "cp", "go build", "gcc")):
             subprocess.run([BASH, "-c", command], cwd=folder, env=environment, check=True)
     return folder
 
@@ -126,8 +128,9 @@ def rewrite(path: Path, change: Callable[[Any], object]) -> None:
 
 def test_the_readme_s_commands(readme_commands: list[str], built: Path) -> None:
     """The README's commands, word for word, print that all vectors agree, or the estimator's own numbers."""
-    vectors = len(json.loads((ROOT / "output" / FILE).read_bytes())["vectors"])
-    estimator, text = Estimator.load(ROOT / "output/model_coefs.json"), (ROOT / "README.md").read_bytes()
+    model = built / "build/model"
+    vectors = len(json.loads((model / FILE).read_bytes())["vectors"])
+    estimator, text = Estimator.load(model), (ROOT / "README.md").read_bytes()
     said = f"{estimator.estimate(text)} {estimator.upper_bound(text)}"
     runs = [command for command in readme_commands if "build/model/model_coefs.json" in command]
     assert len(runs) == 6

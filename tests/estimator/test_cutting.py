@@ -66,7 +66,9 @@ def check_truncate(model: Estimator, text: AnyStr, places: list[int], limit: int
     """Compare with all beginnings of the text, one by one."""
     fitting = [end for end in places if model.upper_bound(text[:end]) <= limit]
     if not fitting or (fitting == [0] and text):
-        with pytest.raises(InputError, match=f"limit={limit}: the upper bound of (its first|the empty)"):
+        with pytest.raises(
+            InputError, match=f"limit={limit} is too small: the upper bound of (its first|the empty)"
+        ):
             model.truncate(text, limit)
         return
     kept, longest = model.truncate(text, limit), text[: fitting[-1]]
@@ -179,7 +181,7 @@ def test_overlap_is_used() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: model.split("abc", 0), "size=0: the upper bound"),
+        (lambda model: model.split("abc", 0), "size=0 is too small: the upper bound"),
         (
             lambda model: model.split("abc", 10, overlap=6),
             "overlap=6 is not a number of tokens from 0 to 5, half of size",

@@ -230,7 +230,7 @@ def test_counts_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
     counts = tmp_path / "counts.parquet"
     pd.DataFrame({"id": ["b", "a", "a"], "corpus": ["one", "one", "two"], "n": [2, 1, 7]}).to_parquet(counts)
     assert read_documents([str(tmp_path / "one.parquet")], "n", str(counts))["tokens"].tolist() == [1, 2]
-    with pytest.raises(InputError, match="row 1, n: nan is no token count"):
+    with pytest.raises(InputError, match="in row 1, n is nan, not a number of tokens"):
         read_documents([str(tmp_path / "two.parquet")], "n", str(counts))
     frame.to_parquet(tmp_path / "three.parquet")
     with pytest.raises(InputError, match="has no column 'n'"):
@@ -238,7 +238,7 @@ def test_counts_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
     bare = read_documents([str(tmp_path / "three.parquet")], "n", str(counts), counted=False)
     assert bare["tokens"].isna().all()
     pd.DataFrame({"id": ["a"], "n": [1]}).to_parquet(counts)
-    with pytest.raises(InputError, match=r"counts\.parquet: has no column 'corpus'"):
+    with pytest.raises(InputError, match=r"counts\.parquet has no column 'corpus'"):
         read_documents([str(tmp_path / "one.parquet")], "n", str(counts))
 
 

@@ -46,7 +46,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     store = EndsStore(str(path), "made-up", Slow())
     store("abc")
     store.save()
-    with pytest.raises(InputError, match=r"ends\.npz: holds token ends of made-up, not of another"):
+    with pytest.raises(InputError, match=r"ends\.npz holds token ends of made-up, not of another"):
         EndsStore(str(path), "another", Slow())
     path.write_bytes(b"no archive")
     with pytest.raises(InputError, match=r"ends\.npz is not a store"):

@@ -144,7 +144,7 @@ def test_other_threads_run_while_a_large_text_is_read() -> None:
         ("K.Plan(((3,),), 1, FOLD)", "takes exactly 3 arguments"),
         ("K.Plan((), 1, FOLD, b'x')", "seen_pairs: has 1 bytes, not 8192"),
         ("K.Plan((), 1, FOLD, None, b'xyz')", "seen_threes: has 3 bytes"),
-        ("K.Plan((), 1, FOLD, None, bytes(2**15))", "seen_threes: has 32768 bytes"),
+        ("K.Plan((), 1, FOLD, None, bytes(2**16))", "seen_threes: has 65536 bytes"),
         ("K.Plan([], 1, FOLD)", "must be tuple"),
         ("K.Plan((), 1, FOLD).score('a')", "score takes 2 arguments, not 1"),
         ("K.Plan((), 1, FOLD).score('a', None)", "a text is a str or bytes, not NoneType"),

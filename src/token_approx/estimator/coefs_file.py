@@ -68,6 +68,11 @@ def _table(folders: Sequence[Path], file: str, digest: object) -> NgramTable:
                 if table.file_sha256 == digest:
                     return table
                 wrong = path
+    # A shipped table may have another name there.
+    for path in sorted(TABLES.iterdir()) if TABLES in folders else ():
+        table = NgramTable.load(path)
+        if table.file_sha256 == digest:
+            return table
     if wrong is None:
         raise InputError(
             f"the n-gram table {file!r} is missing in {folders[0]}. Copy the table there, or bring the model"
