@@ -45,13 +45,13 @@ def test_committed_vectors_are_the_model_s(coefs: Path, tmp_path: Path) -> None:
 
 
 def test_the_documented_command_writes_them_all(tmp_path: Path) -> None:
-    """The command in output/README.md writes every export's vectors, from the coefficients as they are."""
+    """The command in docs/contract.md writes every export's vectors, from the coefficients as they are."""
     for path in ROOT.glob("output/**/*.json"):
         copy = tmp_path / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path.name != FILE:
             shutil.copy(path, copy)
-    (command,) = re.findall(r"^    (python -c .*)$", (ROOT / "output/README.md").read_text(), re.MULTILINE)
+    (command,) = re.findall(r"^    (python -c .*)$", (ROOT / "docs/contract.md").read_text(), re.MULTILINE)
     _, *arguments = shlex.split(command)
     subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True)
     for path in EXPORTS:
