@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from omegaconf import OmegaConf
 
 from tests.stages.test_train import project
-from token_approx.errors import InputError
+from token_approx.errors import InputError, MissingExtraError
 from token_approx.scoring import spark
 from token_approx.scoring.parquet_input import open_texts
 from token_approx.stages import score
@@ -185,7 +185,7 @@ def test_an_engine_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         score.chosen_engine(OmegaConf.create(config), texts)
     monkeypatch.setattr(spark, "missing", lambda: "no Java")
     config |= {"engine": "auto", "master": "spark://127.0.0.1:7077"}
-    with pytest.raises(InputError, match="engine=spark: no Java"):
+    with pytest.raises(MissingExtraError, match="engine=spark: no Java"):
         score.chosen_engine(OmegaConf.create(config), texts)
 
 

@@ -83,7 +83,7 @@ def test_workers_fill_one_study_though_one_is_killed(
     """
     records, url = make_records(40, noise=50.0), postgres.url("searched")
     secret = url.replace("token_approx@", f"token_approx:{PASSWORD}@")
-    target = "estimator.ridge.make._target_=meeting.MeetingRidge"
+    target = "++estimator.ridge.make._target_=meeting.MeetingRidge"
     quick = "workers=1 candidate_figures=0"
     heartbeats = "search.heartbeat_interval=1 search.grace_period=4"
     chosen = {

@@ -119,7 +119,9 @@ def _heaviest(known: Measured, weights: Mapping[str, float]) -> str:
 
 
 def _sums(known: Measured, weights: Mapping[str, float]) -> Floats:
-    return np.column_stack([known.features[name] for name in weights]) @ np.array(list(weights.values()))
+    features = np.column_stack([known.features[name] for name in weights])
+    sums: Floats = features @ np.array(list(weights.values()))
+    return sums
 
 
 def _truth(table: str) -> str:
