@@ -113,7 +113,7 @@ def test_table_on_a_terminal(folder: Path) -> None:
     printed = on_terminal(["count", "folder"], folder.parent).splitlines()
     rows = [re.match(r" *([\d,]+) +([\d,]+) ([ *]) (\S+)$", line) for line in printed[1:-1]]
     assert printed[0].split() == ["tokens", "at", "most", "(0.95)", "path"]
-    assert printed[-1].startswith("* unlike the texts that the model was fitted on: folder/odd: ")
+    assert printed[-1].startswith("* This is unlike the texts that the model was fitted on: folder/odd: ")
     names = [row and row[4] for row in rows]
     assert names == ["folder/odd", "folder/inner/large.md", "folder/.gitignore", "folder/small.txt", "total"]
     assert rows[0]
