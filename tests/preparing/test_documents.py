@@ -64,7 +64,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert skipped == {
         "hidden": 2, "binary": 1, "not UTF-8": 1, "excluded": 2, "link to a folder": 1,
         "broken gzip (EOFError)": 1, "no text column": 1,
-        "no JSON": 1, "UTF-16": 1,
+        "torn last line": 1, "UTF-16": 1,
     }  # fmt: skip
 
 

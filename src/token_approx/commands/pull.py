@@ -1,5 +1,6 @@
 """`token-approx pull`: the files of a shipped or registered model, for any program to read."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -30,11 +31,12 @@ def pull(
     The files are model_coefs.json and the tables that it names. The command prints their paths. No file is
     replaced before all are there and checked. MLFLOW_TRACKING_URI names the registry of registered models.
     """
+    write: Callable[[str, Path], list[Path]]
     if model.startswith(("models:/", "runs:/")):
-        from token_approx.lifecycle.pull import pull as pull_files  # noqa: PLC0415 - MLflow takes seconds
+        from token_approx.lifecycle.pull import pull as write  # noqa: PLC0415 - MLflow takes seconds
     else:
-        from token_approx.estimator.shipped import write_shipped as pull_files  # noqa: PLC0415
+        from token_approx.estimator.shipped import write_shipped as write  # noqa: PLC0415
 
-    for path in pull_files(model, out):
+    for path in write(model, out):
         typer.echo(path)
     return exit_codes.DONE

@@ -4,8 +4,7 @@ from collections import Counter as Tally
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from mlflow.entities import Trace
-from mlflow.entities.span import SpanStatusCode
+from mlflow.entities import SpanStatusCode, Trace
 from mlflow.tracing.constant import TraceMetadataKey
 from mlflow.tracking import MlflowClient
 

@@ -146,7 +146,7 @@ def _read_rows(
         raise FileError(
             f"{path}: none of its rows can be used ({reasons}). Write one JSON object per line, and name the"
             f" field of the text with text_column= (now {reading.text_column}).",
-            "no text column",
+            "no text column" if NO_TEXT in left_out else next(iter(left_out)),
         )
     skipped.update(left_out)
 
