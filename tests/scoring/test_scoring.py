@@ -142,7 +142,7 @@ def test_too_many_values_to_total_by(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("in.parquet", "txt", "", r"no column 'txt' \(did you mean text\?\)\. Give column=<one of id, text"),
         ("in.parquet", "small", "", "column 'small' is int8, not text"),
         ("in.parquet", "text", "tem", r"no column 'tem' \(did you mean team\?\)\. Give group_by="),
-        ("in.parquet", "text", "text", "group_by=text: would put the texts into the run"),
+        ("in.parquet", "text", "text", "group_by=text would put the texts into the run"),
         ("in.parquet", "text", "words", "group_by=words is list<element: string>. Give a column of strings"),
         ("scored.parquet", "text", "", "has a column 'in_domain' already"),
     ],
