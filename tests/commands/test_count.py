@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import unicodedata
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from tests.commands.conftest import COMMAND, Run
 from tests.conftest import ROOT
 from token_approx import Estimator
 from token_approx.commands.texts import PIECE
-from token_approx.estimator.shipped import DEFAULTS, TABLES
+from token_approx.estimator.shipped import DEFAULTS
 
 MODEL = Estimator.for_model("o200k_base")
 COUNTS = ROOT / "output/claude-3-7-sonnet-all"
@@ -163,7 +162,6 @@ def test_out_of_the_domain_no_limit_is_trusted(run: Run, tmp_path: Path) -> None
         assert run("count", *names, "--limit", size + int(known)).returncode == 0
     coefs = json.loads((DEFAULTS / "o200k_base.json").read_text()) | {"byte_bound": None}
     (tmp_path / "model_coefs.json").write_text(json.dumps(coefs))
-    shutil.copy(TABLES / "o200k_base.json", tmp_path)
     unknown = run("count", "korean", "--limit", 10**9, "--coefs", ".")
     assert (unknown.returncode, unknown.stderr[:33]) == (3, b"ask: the total is at least 0 toke")
 

@@ -68,7 +68,7 @@ def test_help(run: Run, arguments: list[str]) -> None:
         (["count", "--confidence", "2"], "Invalid value for '--confidence'"),
         (["count", "--model", "claude_3", "--coefs", "x"], "--coefs and --model cannot be given together."),
         (["conut"], "Did you mean 'count'?"),
-        (["pull"], "Missing argument 'URI'"),
+        (["pull"], "Missing argument 'NAME_OR_URI'"),
         (["truncate", "a", "b", "--limit", "3"], "unexpected extra argument(s) (b)"),
     ],
 )

@@ -95,20 +95,22 @@ def test_mlflow_run_tells_nothing_secret(folder: Path, provider: Provider) -> No
         "-P", "framing=subtract", "-P", f"overrides=counter.base_url={provider.url} {QUICK}",
     )  # fmt: skip
     printed = "".join(process.communicate())
-    assert process.returncode == 0, printed
+    # A refusal that does not say that the text is too long leaves its sample missing: the run has failed.
+    assert process.returncode == 1, printed
     assert "28 of 30 samples in labelled.jsonl" in printed
-    assert "2 (1 refused (HTTP 400), 1 too long (HTTP 413)), see labelled.skipped.jsonl" in printed
+    assert "skipped   1 (1 too long (HTTP 413)), see labelled.skipped.jsonl" in printed
+    assert "missing   1 (1 refused (HTTP 400))" in printed
 
     client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
     experiment = client.get_experiment_by_name("token-approx")
     assert experiment
     (run,) = client.search_runs([experiment.experiment_id])
     metrics = run.data.metrics
-    assert (metrics["counted"], metrics["skipped"], metrics["missing"]) == (28, 2, 0)
-    assert (metrics["requests"], metrics["framing_tokens"]) == (33, 7)
+    assert (metrics["counted"], metrics["skipped"], metrics["missing"]) == (28, 1, 1)
+    assert (metrics["requests"], metrics["framing_tokens"]) == (35, 7)
     assert (metrics["errors/HTTP 500"], metrics["errors/HTTP 429"]) == (1, 1)
     assert metrics["errors/too long HTTP 413"] == 1
-    assert run.info.status == "FINISHED"
+    assert run.info.status == "FAILED"
     assert run.data.params["counter"] == "anthropic"
     out = folder / "labelled.jsonl"
     assert run.data.tags["records_sha256"] == sha256(out.read_bytes()).hexdigest()

@@ -3,9 +3,6 @@
 import json
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from token_approx.estimator.request import RequestTotal
 
 # Entries of what is not counted that a terminal shows; JSON has them all.
@@ -30,6 +27,10 @@ def as_json(total: RequestTotal, confidence: float, limit: int | None) -> str:
 
 def show(total: RequestTotal, confidence: float) -> None:
     """Print a table of the parts that have tokens, of their sum and its bound, and of what is not counted."""
+    # Here, since the command's other ways start sooner without it.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("part")
     table.add_column("tokens", justify="right")

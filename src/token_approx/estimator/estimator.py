@@ -214,7 +214,7 @@ class Estimator(LinearModel):
         ...     [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello!"}]
         ... )
         >>> total.tokens, total.upper_bound(0.95)
-        (21, 23)
+        (15, 17)
 
         Raises:
             InputError: a message has no role or content, or a part that is not text, such as an image; or

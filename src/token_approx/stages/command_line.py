@@ -50,14 +50,16 @@ def run_stage(config_name: str, stage: Callable[[DictConfig], None]) -> None:
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - of a fault too, a user sees one line
             sys.exit(exit_codes.end(_meant(error)))
 
+    given = sys.argv
     try:
         sys.argv = [sys.argv[0], *expand(CONF, config_name, sys.argv[1:])]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except (TokenApproxError, HydraException, OmegaConfBaseException) as error:
         sys.exit(exit_codes.end(_meant(error)))
     finally:
-        if {"-h", "--help"} & set(sys.argv):  # after what Hydra prints, which exits then
+        if {"-h", "--help"} & set(given):  # after what Hydra prints, which exits then
             sys.stdout.write(f"Exit codes:\n{exit_codes.listing()}\n")
+        sys.argv = given
 
 
 def check_numbers(config: DictConfig, least: Mapping[str, int], fractions: Collection[str] = ()) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.fitting.study.test_tpe import tpe, work
 from tests.fitting.test_comparison import models
 from tests.postgres import Postgres
-from token_approx.errors import StoreError
+from token_approx.errors import MissingExtraError, StoreError
 from token_approx.fitting.dataset import read_dataset
 from token_approx.fitting.search import Trial
 from token_approx.fitting.study.storage import VARIABLE, has_password, open_storage, shown, storage_url
@@ -43,17 +43,17 @@ def test_where_the_storage_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "message"),
+    ("url", "kind", "message"),
     [
-        ("nonsense://me:hush@host/studies", "cannot be opened"),
-        ("mysql+pymysql://me:hush@host/studies", "driver is not installed"),
-        ("postgresql+psycopg://me:hush@127.0.0.1:1/studies", "refused"),
-        ("postgresql+psycopg:/me:hush@host", "cannot be opened"),
+        ("nonsense://me:hush@host/studies", StoreError, "cannot be opened"),
+        ("mysql+pymysql://me:hush@host/studies", MissingExtraError, "driver is not installed"),
+        ("postgresql+psycopg://me:hush@127.0.0.1:1/studies", StoreError, "refused"),
+        ("postgresql+psycopg:/me:hush@host", StoreError, "cannot be opened"),
     ],
 )
-def test_what_cannot_be_opened(url: str, message: str) -> None:
+def test_what_cannot_be_opened(url: str, kind: type[Exception], message: str) -> None:
     """Each is one error that says why, without the password."""
-    with pytest.raises(StoreError, match=message) as raised:
+    with pytest.raises(kind, match=message) as raised:
         open_storage(url, 1, 2)
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)
