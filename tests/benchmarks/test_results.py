@@ -26,7 +26,7 @@ def test_the_committed_table_is_what_the_command_makes(
     made = (tmp_path / "output/results.md").read_text()
     assert made == (ROOT / "output/results.md").read_text()
     assert capsys.readouterr().out == made + "\n"
-    assert made in (ROOT / "README.md").read_text()
+    assert made in (ROOT / "docs/how-it-works.md").read_text()
     ours = pd.read_csv(ROOT / "output/results.csv").groupby("measured_on").first()
     assert (ours["estimate"] == "**token-approx**").all()
     # Counts of agents' steps are differences of two: some are off, and a few dozen texts say little.
