@@ -45,6 +45,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: -long[item.path])
 
 
+@pytest.fixture(autouse=True)
+def experiment_of_no_other_test() -> Iterator[None]:
+    """Drop the experiment that `mlflow.set_experiment` leaves to child processes: `mlflow run` takes it."""
+    yield
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+
+
 @pytest.fixture
 def root() -> Path:
     """Return the checkout's folder."""

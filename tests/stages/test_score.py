@@ -149,7 +149,7 @@ def test_spark_is_quiet(
         f"input={source}", f"output={tmp_path}/out", "column=body", f"engine={engine}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "Spark scores on this machine\n"
+    assert done.stderr == "Spark scores on this machine.\n"
     assert f"/s, {engine})" in done.stdout
     run = last_run()
     assert run.data.tags["engine"] == engine
