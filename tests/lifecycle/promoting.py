@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import mlflow
@@ -51,7 +52,7 @@ def challenge(version: str, weight: float, records: str = "same", **changes: Any
 
 
 def register(
-    weight: float, records: str = "same", patience: float = RULE.patience
+    weight: float, records: str = "same", rule: PromotionRule = RULE
 ) -> tuple[str, PromotionDecision]:
     """Register and promote a version, as the main job does, and return it with the decision."""
     client = MlflowClient()
@@ -59,10 +60,10 @@ def register(
     with mlflow.start_run() as run:
         logged = log_text_model(coefs(weight), "# Card")
         version = patiently(
-            lambda: create_version(client, NAME, logged, run, "# Card", {RECORDS: records}), patience
+            lambda: create_version(client, NAME, logged, run, "# Card", {RECORDS: records}), rule.patience
         )
         tested = challenge(version, weight, records)
-        return version, patiently(lambda: promote(client, tested, RULE), patience)
+        return version, patiently(lambda: promote(client, tested, rule), rule.patience)
 
 
 def killed_at(uri: str, weight: float, write: int) -> None:
@@ -85,7 +86,7 @@ def killed_at(uri: str, weight: float, write: int) -> None:
     registered(uri, weight)
 
 
-def registered(uri: str, weight: float) -> None:
+def registered(uri: str, weight: float, lease: float = RULE.lease) -> None:
     """Register a version in the store `uri`."""
     mlflow.set_tracking_uri(uri)
-    register(weight)
+    register(weight, rule=replace(RULE, lease=lease))
