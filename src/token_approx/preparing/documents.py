@@ -74,6 +74,7 @@ def read_documents(source: str, reading: ReadingSettings, skipped: Counter[str])
     else:
         raise InputError(
             f"source={source} is not a file, a folder, a URL or the number of a Project Gutenberg book."
+            " Give one of these."
         )
 
 

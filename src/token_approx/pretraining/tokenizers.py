@@ -44,7 +44,9 @@ def openai_tokenizer(name: str) -> Any:  # noqa: ANN401 - tiktoken.Encoding, an 
     except ImportError as error:
         raise _missing(error) from error
     except OSError as error:
-        raise InputError(f"tokenizer.name={name} is not a vocabulary that bpe-openai holds.") from error
+        raise InputError(
+            f"tokenizer.name={name} is not a vocabulary that bpe-openai holds. Give one, such as o200k_base."
+        ) from error
     lines = gzip.decompress(packed).decode("ascii").splitlines()
     ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
     return _encoding(name, ranks, _pattern_of(openai_public, name))
@@ -77,7 +79,9 @@ def _pattern_of(openai_public: Any, name: str) -> str:  # noqa: ANN401 - a modul
     try:
         return str(openai_public.ENCODING_CONSTRUCTORS[name]()["pat_str"])
     except KeyError as error:
-        raise InputError(f"tokenizer.name={name} is not an encoding of tiktoken.") from error
+        raise InputError(
+            f"tokenizer.name={name} is not an encoding of tiktoken. Give one, such as o200k_base."
+        ) from error
     finally:
         openai_public.load_tiktoken_bpe = original
 
