@@ -243,7 +243,7 @@ def test_a_stage_without_its_extra_says_so(stage: str, tmp_path: Path) -> None:
     )
     extra = "score" if stage == "score" else "train"
     mend = f"pip install 'token-approx[{extra}]'"
-    assert done.stderr == f"error: the stage {stage} needs hydra-core: {mend}\n"
+    assert done.stderr == f"error: the stage {stage} needs hydra-core. Run: {mend}\n"
     assert (done.returncode, done.stdout) == (MISSING_EXTRA, "")
 
 

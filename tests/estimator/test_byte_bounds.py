@@ -32,14 +32,13 @@ def test_openai_s_encodings(name: str, text: str) -> None:
     assert len(encoding(name).encode_ordinary(text)) <= bound.tokens(len(text.encode()))
 
 
-@pytest.mark.parametrize(("form", "names"), [("NFC", ["qwen_3"]), ("NFKC", ["claude_2"])])
-def test_normal_forms_grow_by_the_factor(form: Any, names: list[str]) -> None:  # noqa: ANN401 - a Literal
-    """No code point's normal form is longer than the factor says, and one is as long."""
+def test_a_normal_form_grows_by_the_factor() -> None:
+    """No code point's NFC form is longer than the factor says, and one is as long."""
     growth = max(
-        len(unicodedata.normalize(form, chr(point)).encode()) / len(chr(point).encode())
+        len(unicodedata.normalize("NFC", chr(point)).encode()) / len(chr(point).encode())
         for point in CODE_POINTS
     )
-    assert {TOKENIZERS[name][0] for name in names} == {growth}
+    assert TOKENIZERS["qwen_3"][0] == growth
 
 
 @pytest.mark.parametrize(("name", "version"), [("claude_3", "3.0"), ("claude_4_7", "4.8")])

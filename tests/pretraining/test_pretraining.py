@@ -1,6 +1,7 @@
 """Pretraining: pieces carry exact labels, the design is the definition's, and the fit finds the weights."""
 
 import itertools
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from token_approx.errors import InputError
-from token_approx.pretraining.boundaries import normalised_ends, split_clusters, token_ends
+from token_approx.pretraining.boundaries import split_clusters, token_ends
 from token_approx.pretraining.design import Design, Layout, columns
 from token_approx.pretraining.documents import Importance, held_out, read_documents
 from token_approx.pretraining.fit import FitSpec, by_size, fit_table, fit_weights, quantise
@@ -164,14 +165,12 @@ def test_large_weights_take_a_coarser_unit() -> None:
 
 
 @given(st.text(st.sampled_from("aé\u0301ｱﾞﬁ①ᄀ\u1161\u11a8 \n"), max_size=12))
-def test_normalised_ends_stand_in_the_text_s_own_bytes(text: str) -> None:
-    """A tokenizer that reads the NFKC form has as many ends in the text as in its normal form."""
-    import unicodedata  # noqa: PLC0415
-
-    found = normalised_ends(text, bytes_of, WORD_LENGTHS)
-    assert found.size == len(encode(text))
-    assert int(found.sum()) == len(encode(unicodedata.normalize("NFKC", text)))
-    assert "".join(split_clusters(text)) == text
+def test_a_normal_form_does_not_reach_across_clusters(text: str) -> None:
+    """The clusters make up the text, and their NFKC forms make up the text's."""
+    clusters = split_clusters(text)
+    assert "".join(clusters) == text
+    forms = [unicodedata.normalize("NFKC", cluster) for cluster in clusters]
+    assert "".join(forms) == unicodedata.normalize("NFKC", text)
 
 
 def test_openai_vocabularies_give_token_ends() -> None:

@@ -248,4 +248,4 @@ def test_what_is_no_request_is_refused_in_one_line(body: object) -> None:
     with pytest.raises(InputError) as refused:
         read_request(body)
     assert "\n" not in str(refused.value)
-    assert "give the body" in str(refused.value)
+    assert "Give the body" in str(refused.value)

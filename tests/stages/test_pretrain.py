@@ -92,7 +92,10 @@ def test_a_table_with_its_errors_and_run(
             "where the documents say",
         ),
         (
-            ["name=x", "documents={documents}", "tokens=n", "tokenizer=claude_2", "tokenizer.path=none.json"],
+            [
+                *("name=x", "documents={documents}", "tokens=n"),
+                *("tokenizer=huggingface", "tokenizer.path=none.json"),
+            ],
             "none.json cannot be read",
         ),
     ],

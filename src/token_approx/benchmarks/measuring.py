@@ -113,7 +113,7 @@ def read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     except (OSError, pa.ArrowException, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"{path}: cannot be read ({reason}). Give a Parquet file with the columns {', '.join(columns)}."
+            f"{path} cannot be read ({reason}). Give a Parquet file with the columns {', '.join(columns)}."
         ) from error
     return frame
 
@@ -132,7 +132,7 @@ def _with_counts(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"{path}: the counts cannot be read or joined by corpus and id ({reason})."
+            f"{path}: the counts cannot be read or joined by corpus and id ({reason}). Give a file with both."
         ) from error
     names = [name for name in more if name not in ("corpus", "id")]
     missing = joined[names].isna().any(axis=1)

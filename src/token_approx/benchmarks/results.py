@@ -35,7 +35,7 @@ def results(config: DictConfig) -> None:
         peers = pd.read_parquet(output / "records/peers.parquet").set_index(["dataset", "id"])
     except OSError as error:
         raise InputError(
-            f"{output}/records/peers.parquet cannot be read. Measure what=peers first."
+            f"{output}/records/peers.parquet cannot be read. Run `measure what=peers` first."
         ) from error
     measured = [
         *(_corpus(output, peers, table, factors) for table, factors in TEXTS.items()),
@@ -74,7 +74,7 @@ def _agents(output: Path) -> list[MeasuredEstimate]:
     try:
         steps = pd.read_parquet(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read. Run `measure what=agent_steps` first.") from error
+        raise InputError(f"{path} cannot be read. Run `measure what=agent_steps` first.") from error
     known = catalogue()
     # The tables of other families were fitted on some of these steps.
     families = {

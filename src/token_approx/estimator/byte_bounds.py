@@ -53,11 +53,6 @@ TOKENIZERS: dict[str, tuple[float, float, str]] = {
     "deepseek_3": (1, 0, _BYTES),
     "qwen_3": (3, 0, _NFC),
     "gemma_3": (1, 0, "pieces of the text with a fallback to bytes: every token is at least one byte of it"),
-    "claude_2": (
-        11,
-        0,
-        "byte-level BPE of the text's NFKC form, which is at most 11 times as long (U+FDFA: 33 bytes of 3)",
-    ),
     "claude_3": (3, 1, _MARKED),
     "claude_4_7": (3, 1, _MARKED),
 }

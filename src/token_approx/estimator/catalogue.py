@@ -190,7 +190,7 @@ def _content(path: str) -> dict[str, Any]:
             f"{path}: the catalogue cannot be read ({error.strerror}). Correct the variable {VARIABLE}."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: the catalogue is not valid JSON ({error}).") from error
+        raise InputError(f"{path}: the catalogue is not valid JSON ({error}). Correct the file.") from error
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
             f"{path}: the catalogue must be a JSON object with a schema_version of {SCHEMA_VERSION}."

@@ -91,7 +91,7 @@ def messages_total(estimator: "Estimator", messages: Any, model: str, *, first: 
 def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
     if estimator.counts_of != REQUEST:
         raise InputError(
-            f"the model of {estimator.model} counts {estimator.counts_of}: give a model of whole requests"
+            f"the model of {estimator.model} counts {estimator.counts_of}. Give a model of whole requests."
         )
     table = next(iter(estimator.tables.values()), None)
     base = base_features(features, table)
@@ -129,7 +129,7 @@ def family_of(body: Any, model: str = "") -> str:  # noqa: ANN401 - a mapping, J
     """
     name = model or read_request(body).model
     if not name:
-        raise InputError("the request names no model: give its name, such as model='claude-opus-5'")
+        raise InputError("the request names no model. Give its name, such as model='claude-opus-5'.")
     return catalogue().find(name).family.name
 
 
@@ -157,7 +157,7 @@ def shipped_request_model(family: str) -> "Estimator":
     path = folder / f"{family}.json"
     if not path.exists():
         there = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
-        raise InputError(f"no model of whole requests is shipped for {family!r}: there are {there}")
+        raise InputError(f"no model of whole requests is shipped for {family!r}. There are {there}.")
     return Estimator(**read_coefs(path, TABLES))
 
 

@@ -171,7 +171,9 @@ def _named(frame: pd.DataFrame, names: Sequence[str], path: str) -> pd.DataFrame
             if group is not None:
                 values = values * [in_group(group, model) for model in frame["model"]]
         except KeyError as error:
-            raise InputError(f"{path}: no record has the feature {name!r}: see docs/requests.md") from error
+            raise InputError(
+                f"{path} has no column for the feature {name!r}. Leave it out of dataset.features."
+            ) from error
         columns[name] = (
             values if wire_format is None else values * (frame["format"] == wire_format).to_numpy()
         )

@@ -52,7 +52,9 @@ def request_records(
         base = base_features(features, table(family))
         rows.append(fields | {"digest": of_request} | base)
     if not rows:
-        raise InputError(f"{exchanges}: no request in it is in a known format and for a known model")
+        raise InputError(
+            f"{exchanges}: no request in it is in a known format and for a known model. Give other exchanges."
+        )
     return distinct(pd.DataFrame(rows))
 
 

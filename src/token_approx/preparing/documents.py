@@ -26,15 +26,6 @@ HALF_A_PAIR = "half a surrogate pair"
 BINARY_PROBE = 8192
 
 
-class UnreadableError(InputError):
-    """Raised for a file that holds no document; `reason` says why in two words, to count such files by."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        """Keep the reason."""
-        super().__init__(message)
-        self.reason = reason
-
-
 @dataclass(frozen=True)
 class Document:
     """A text, its source (groups a split) and its category (groups a report)."""
@@ -83,6 +74,7 @@ def read_documents(source: str, reading: ReadingSettings, skipped: Counter[str])
     else:
         raise InputError(
             f"source={source} is not a file, a folder, a URL or the number of a Project Gutenberg book."
+            " Give one of these."
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from token_approx.pretraining.pieces import Bytes, Ints
+from token_approx.pretraining.pieces import Bytes
 
 Encode = Callable[[str], Sequence[int]]
 
@@ -21,24 +21,6 @@ def token_ends(text: str, encode: Encode, lengths: npt.NDArray[np.int32]) -> Byt
     if ids.size:
         ends[np.cumsum(lengths[ids]) - 1] = 1
     return ends
-
-
-def normalised_ends(text: str, encode: Encode, lengths: npt.NDArray[np.int32]) -> Bytes:
-    """As `token_ends` for a tokenizer that reads the NFKC form: ends moved back to the text's own bytes."""
-    if unicodedata.is_normalized("NFKC", text):
-        return token_ends(text, encode, lengths)
-    ends = token_ends(unicodedata.normalize("NFKC", text), encode, lengths)
-    clusters = split_clusters(text)
-    own: Ints = np.cumsum([len(part.encode("utf-8")) for part in clusters])
-    read: Ints = np.cumsum([len(unicodedata.normalize("NFKC", part).encode("utf-8")) for part in clusters])
-    counts = np.zeros(int(own[-1]), np.uint8)
-    if int(read[-1]) == ends.size:
-        counts[own - 1] = np.diff(np.append(0, np.append(0, np.cumsum(ends))[read]))
-    else:
-        tokens = int(ends.sum())
-        places = np.arange(1, tokens + 1) * int(own[-1]) // tokens - 1
-        counts += np.bincount(places, minlength=counts.size).astype(np.uint8)
-    return counts
 
 
 def split_clusters(text: str) -> list[str]:

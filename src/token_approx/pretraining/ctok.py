@@ -50,11 +50,11 @@ def _load() -> Any:  # noqa: ANN401 - a module without types
     if sys.version_info < LEAST_PYTHON:
         found = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise InputError(
-            f"tokenizer=ctok needs Python 3.12 or newer, and this is {found}: run the stage by such a Python,"
-            " or give tokenizer.store=<token ends that one has found>"
+            f"tokenizer=ctok needs Python 3.12 or newer, and this is {found}. Run the stage with such a"
+            " Python, or give tokenizer.store=<token ends that one has found>."
         )
     try:
         import ctok as package  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise MissingExtraError("ctok is not installed: pip install 'token-approx[ctok]'") from error
+        raise MissingExtraError("ctok is not installed. Run: pip install 'token-approx[ctok]'") from error
     return package

@@ -11,7 +11,6 @@ from scipy import sparse
 from token_approx.pretraining.pieces import LINE_FEED, Bytes, Corpus, Floats, Ints
 from token_approx.text.ngrams import KNUTH
 
-Singles = npt.NDArray[np.float32]
 Columns = npt.NDArray[np.int32]
 Keys = npt.NDArray[np.uint32]
 

@@ -54,7 +54,7 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - an extra
         from tokenizers import Tokenizer  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError(
-            "tokenizers is not installed: run pip install 'token-approx[huggingface]'"
+            "tokenizers is not installed. Run: pip install 'token-approx[huggingface]'"
         ) from error
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -63,9 +63,9 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - an extra
         tokenizer = Tokenizer.from_str(json.dumps(document))
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
-        raise InputError(f"{path}: {reason}: give tokenizer.path=<tokenizer.json>") from error
+        raise InputError(f"{path} {reason}. Give tokenizer.path=<tokenizer.json>.") from error
     except Exception as error:  # the library raises plain Exception for a file that is not a tokenizer
-        raise InputError(f"{path}: is not a tokenizer.json ({error}): give tokenizer.path=<one>") from error
+        raise InputError(f"{path} is not a tokenizer.json ({error}). Give tokenizer.path=<one>.") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -65,7 +65,10 @@ class EndsStore:
                 f"{self.path} is not a store of token ends. Give another tokenizer.store."
             ) from error
         if tokenizer != self.tokenizer:
-            raise InputError(f"{self.path} holds token ends of {tokenizer}, not of {self.tokenizer}.")
+            raise InputError(
+                f"{self.path} holds token ends of {tokenizer}, not of {self.tokenizer}. Give another"
+                " tokenizer.store."
+            )
         rows = zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True)
         self._places = {bytes(key): row for key, row in zip(keys, rows, strict=True)}
 

@@ -2,17 +2,15 @@
 
 import base64
 import gzip
-import json
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from token_approx.errors import InputError, MissingExtraError
-from token_approx.pretraining.boundaries import normalised_ends, token_ends
+from token_approx.pretraining.boundaries import token_ends
 from token_approx.pretraining.pieces import Bytes
 
 Ends = Callable[[str], Bytes]
@@ -29,7 +27,7 @@ def openai_encoding(name: str) -> Ends:
         MissingExtraError: the extra `pretrain` is not installed.
         InputError: there is no such encoding.
     """
-    return _ends(openai_tokenizer(name), token_ends)
+    return _ends(openai_tokenizer(name))
 
 
 def openai_tokenizer(name: str) -> Any:  # noqa: ANN401 - tiktoken.Encoding, an extra
@@ -46,33 +44,12 @@ def openai_tokenizer(name: str) -> Any:  # noqa: ANN401 - tiktoken.Encoding, an 
     except ImportError as error:
         raise _missing(error) from error
     except OSError as error:
-        raise InputError(f"tokenizer.name={name} is not a vocabulary that bpe-openai holds.") from error
+        raise InputError(
+            f"tokenizer.name={name} is not a vocabulary that bpe-openai holds. Give one, such as o200k_base."
+        ) from error
     lines = gzip.decompress(packed).decode("ascii").splitlines()
     ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
     return _encoding(name, ranks, _pattern_of(openai_public, name))
-
-
-def claude_2(path: str) -> Ends:
-    """Return the token ends of the Claude 2 vocabulary, from the `claude.json` that Anthropic published.
-
-    The file is in the npm package `@anthropic-ai/tokenizer`. Its tokenizer reads the NFKC form of a text.
-
-    Raises:
-        MissingExtraError: the extra `pretrain` is not installed.
-        InputError: the file is not that one.
-    """
-    try:
-        vocabulary = json.loads(Path(path).read_text(encoding="utf-8"))
-        _, first, *tokens = vocabulary["bpe_ranks"].split(" ")
-        ranks = {base64.b64decode(token): rank for rank, token in enumerate(tokens, start=int(first))}
-        pattern = vocabulary["pat_str"]
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror})"
-        raise InputError(f"{path} {reason}. Give tokenizer.path=<claude.json>.") from error
-    except (ValueError, KeyError, AttributeError) as error:
-        reason = f"is not a claude.json ({error!r})"
-        raise InputError(f"{path} {reason}. Take it from the npm package @anthropic-ai/tokenizer.") from error
-    return _ends(_encoding("claude_2", ranks, pattern), normalised_ends)
 
 
 def _encoding(name: str, ranks: dict[bytes, int], pattern: str) -> Any:  # noqa: ANN401 - an extra
@@ -83,9 +60,9 @@ def _encoding(name: str, ranks: dict[bytes, int], pattern: str) -> Any:  # noqa:
     return tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
 
 
-def _ends(encoding: Any, method: Callable[..., Bytes]) -> Ends:  # noqa: ANN401 - an extra
+def _ends(encoding: Any) -> Ends:  # noqa: ANN401 - an extra
     lengths = np.array([len(token) for token in _tokens(encoding)], np.int32)
-    return partial(method, encode=encoding.encode_ordinary, lengths=lengths)
+    return partial(token_ends, encode=encoding.encode_ordinary, lengths=lengths)
 
 
 def _tokens(encoding: Any) -> list[bytes]:  # noqa: ANN401 - an extra
@@ -102,7 +79,9 @@ def _pattern_of(openai_public: Any, name: str) -> str:  # noqa: ANN401 - a modul
     try:
         return str(openai_public.ENCODING_CONSTRUCTORS[name]()["pat_str"])
     except KeyError as error:
-        raise InputError(f"tokenizer.name={name} is not an encoding of tiktoken.") from error
+        raise InputError(
+            f"tokenizer.name={name} is not an encoding of tiktoken. Give one, such as o200k_base."
+        ) from error
     finally:
         openai_public.load_tiktoken_bpe = original
 

@@ -51,7 +51,7 @@ def read_request(body: Json, model: str = "", wire_format: str = "") -> RequestF
         InputError: it is no JSON object, or in none of the formats of `FORMATS`.
     """
     if wire_format and wire_format not in FORMATS:
-        raise InputError(f"format {wire_format!r} is not known: valid are {', '.join(FORMATS)}")
+        raise InputError(f"the format {wire_format!r} is not known. Valid formats: {', '.join(FORMATS)}.")
     fields = plain(body)
     found = wire_format or detect(fields)
     named = fields.get("model", fields.get("modelId"))
@@ -60,7 +60,7 @@ def read_request(body: Json, model: str = "", wire_format: str = "") -> RequestF
     try:
         FORMATS[found].read(fields, into)
     except RecursionError as error:
-        raise InputError("the request is nested too deeply: give the body that is sent") from error
+        raise InputError("the request is nested too deeply. Give the body that is sent.") from error
     return into.features()
 
 
@@ -80,8 +80,8 @@ def detect(fields: Mapping[str, Json]) -> str:
     if "prompt" in fields:
         return "openai_chat"
     raise InputError(
-        "the request has none of the fields messages, input and contents: give the body that is sent"
-        " to Anthropic, Bedrock, OpenAI or Gemini"
+        "the request has none of the fields messages, input and contents. Give the body that is sent"
+        " to Anthropic, Bedrock, OpenAI or Gemini."
     )
 
 

@@ -26,12 +26,12 @@ def plain(body: Json) -> dict[str, Json]:
             raise _too_deep() from error
         except ValueError as error:
             raise InputError(
-                f"the request is not valid JSON ({error}): give the body that is sent"
+                f"the request is not valid JSON ({error}). Give the body that is sent."
             ) from error
     found = _plain(body, 0)
     if not isinstance(found, dict):
         raise InputError(
-            f"the request is of type {type(body).__name__}: give the body that is sent, a JSON object"
+            f"the request is of type {type(body).__name__}. Give the body that is sent, a JSON object."
         )
     return found
 
@@ -54,4 +54,4 @@ def _plain(value: Json, depth: int) -> Json:
 
 
 def _too_deep() -> InputError:
-    return InputError(f"the request is nested more than {DEEPEST} levels deep: give the body that is sent")
+    return InputError(f"the request is nested more than {DEEPEST} levels deep. Give the body that is sent.")

@@ -35,5 +35,5 @@ def end_without(extra: str, but: Mapping[str, str]) -> None:
     needed = but.get(stage, extra)
     for name, distribution in MODULES[needed].items():
         if find_spec(name) is None:
-            error = f"the stage {stage} needs {distribution}: pip install 'token-approx[{needed}]'"
+            error = f"the stage {stage} needs {distribution}. Run: pip install 'token-approx[{needed}]'"
             sys.exit(exit_codes.end(MissingExtraError(error)))

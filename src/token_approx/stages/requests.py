@@ -15,7 +15,7 @@ from token_approx.text.ngrams import NgramTable, TableError
 def requests(config: DictConfig) -> None:
     """Write the records that the configuration describes."""
     if not str(config.exchanges):
-        raise InputError("requests needs recorded exchanges: give exchanges=<path of a Parquet file>")
+        raise InputError("requests needs recorded exchanges. Give exchanges=<path of a Parquet file>.")
     tables: dict[str, NgramTable | None] = {}
 
     def table(family: str) -> NgramTable | None:

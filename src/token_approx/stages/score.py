@@ -106,7 +106,7 @@ def _check(config: DictConfig) -> None:
             f"confidence={config.confidence} is not a level between 0 and 1. Give one, such as 0.95."
         )
     if not isinstance(config.overwrite, bool):
-        raise UsageError(f"overwrite={config.overwrite} is not true or false.")
+        raise UsageError(f"overwrite={config.overwrite} is not true or false. Give one of them.")
     optional_number(config, "price_per_million", PRICE)
 
 

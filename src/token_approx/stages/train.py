@@ -161,7 +161,9 @@ def _check_selection(config: DictConfig) -> None:
             raise UsageError(f"{key}={value} is unknown. Valid values: {', '.join(valid)}.")
     for level in config.bounds.levels or ():
         if not isinstance(level, float) or not 0 < level < 1:
-            raise UsageError(f"bounds.levels: {level} is not a level between 0 and 1.")
+            raise UsageError(
+                f"bounds.levels: {level} is not a level between 0 and 1. Give 0.95, for example."
+            )
     margin = config.selection.margin
     if not isinstance(margin, int | float) or not margin >= 0:
         raise UsageError(f"selection.margin={margin} is not a share of at least 0. Give one, such as 0.03.")

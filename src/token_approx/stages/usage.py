@@ -3,7 +3,6 @@
 import time
 from collections import Counter as Tally
 from pathlib import Path
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
@@ -11,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import InputError, UsageError
 from token_approx.files import write_whole
+from token_approx.labelling.usage import UsageReader
 from token_approx.lifecycle import tracking
 from token_approx.lifecycle.labelling_run import log_usage
 from token_approx.stages import console
@@ -22,7 +22,7 @@ NOT_LOGGED = {"path": "not logged"}
 
 def usage(config: DictConfig) -> None:
     """Read the usage that the configuration names."""
-    reader: Any = instantiate(config.reader, _convert_="all")
+    reader: UsageReader = instantiate(config.reader, _convert_="all")
     chosen = HydraConfig.get().runtime.choices["reader"]
     out = Path(str(config.out or reader.out))
     if out.suffix != Path(reader.out).suffix:
@@ -48,8 +48,8 @@ def usage(config: DictConfig) -> None:
             ) from error
     described = found.described
     lines = {"records": f"{len(described)} in {out}, of {described['source'].nunique()} sessions"}
-    kinds = described.groupby(["model", "category"]).size()
-    lines |= {"kinds": ", ".join(f"{number} {kind} of {model}" for (model, kind), number in kinds.items())}
+    kinds = described.groupby(["model", "category"], as_index=False).size().itertuples(index=False)
+    lines |= {"kinds": ", ".join(f"{number} {kind} of {model}" for model, kind, number in kinds)}
     if left_out:
         reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.most_common())
         lines["left out"] = f"{left_out.total()} ({reasons})"

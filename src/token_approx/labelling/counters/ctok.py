@@ -10,7 +10,7 @@ from token_approx.labelling.counters.protocol import ONE_USER_MESSAGE, TEXT, kno
 if sys.version_info < (3, 12):
     raise UsageError(
         "counter=ctok needs Python 3.12 or newer, and this is"
-        f" {sys.version_info.major}.{sys.version_info.minor}: run the stage by such a Python"
+        f" {sys.version_info.major}.{sys.version_info.minor}. Run the stage with such a Python."
     )
 try:
     import ctok  # type: ignore[import-not-found, unused-ignore]

@@ -63,7 +63,9 @@ def checked_address(base_url: str | None, counter: str) -> str | None:
         parts = urlsplit(base_url)
         host = parts.hostname if parts.port is None or parts.port else None
     except ValueError as error:  # a port beyond 65535, a bracket that is not closed
-        raise UsageError(f"counter={counter}: counter.base_url is not an address ({error}).") from error
+        raise UsageError(
+            f"counter={counter}: counter.base_url is not an address ({error}). Give https://<host>/<path>."
+        ) from error
     if parts.username or parts.password or parts.query:
         raise UsageError(
             f"counter={counter}: counter.base_url holds credentials or a query, which would be logged. Give"
