@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -13,6 +13,7 @@ from token_approx.labelling.records import Record, parse_records
 from token_approx.labelling.transcripts.reader import Transcripts
 from token_approx.text.features import features_of
 
+Log = TypeVar("Log", ClaudeCode, Codex)
 LISTING = "".join(f"-rw-r--r-- 1 root root {size * 37} Jan  3 12:00 part_{size}.py\n" for size in range(12))
 ERROR = 'Traceback (most recent call last):\n  File "a.py", line 3, in <module>\nValueError: no such été ✓\n'
 SEVERAL = [LISTING, ERROR, "ok", LISTING + ERROR, "def f(x):\n    return x + 1\n" * 9]
@@ -70,6 +71,18 @@ def test_steps_add_up(make: Callable[[], ClaudeCode | Codex], tmp_path: Path) ->
     assert log.session not in records[0].source
 
 
+def around(log: Log, change: Callable[[Log], object], folder: Path) -> tuple[list[Record], Counter[str]]:
+    """Read a session with something between the second and the third of its four steps."""
+    log.user("Go on.")
+    log.answer(LISTING)
+    log.answer(ERROR)
+    change(log)
+    log.answer(LISTING + "1")
+    log.answer(LISTING + "2")
+    log.answer()
+    return read(log.write(folder / "a.jsonl"))
+
+
 ClaudeChange = Callable[[ClaudeCode], object]
 HIDDEN: dict[str, tuple[str, ClaudeChange]] = {
     "attachment": (
@@ -109,15 +122,7 @@ HIDDEN: dict[str, tuple[str, ClaudeChange]] = {
 def test_what_the_log_does_not_show_is_left_out(name: str, tmp_path: Path) -> None:
     """The step that it is in is counted by its reason; the steps before and after are kept as they are."""
     reason, change = HIDDEN[name]
-    log = ClaudeCode()
-    log.user("Go on.")
-    log.answer(LISTING)
-    log.answer(ERROR)
-    change(log)
-    log.answer(LISTING + "1")
-    log.answer(LISTING + "2")
-    log.answer()
-    records, left_out = read(log.write(tmp_path / "a.jsonl"))
+    records, left_out = around(ClaudeCode(), change, tmp_path)
     kept = [tokens_of(text) for text in (LISTING, LISTING + "1", LISTING + "2")]
     if name == "nameless":  # no step after it has a name
         kept, left_out[reason] = kept[:1], left_out[reason] - 2
@@ -171,16 +176,9 @@ CODEX_HIDDEN: dict[str, tuple[str, Callable[[Codex], object]]] = {
 def test_what_a_rollout_does_not_show_is_left_out(name: str, tmp_path: Path) -> None:
     """As of Claude Code's logs."""
     reason, change = CODEX_HIDDEN[name]
-    log = Codex()
-    log.user("Go on.")
-    log.answer(LISTING)
-    log.answer(ERROR)
-    change(log)
-    log.answer(LISTING + "1")
-    log.answer()
-    records, left_out = read(log.write(tmp_path / "a.jsonl"))
+    records, left_out = around(Codex(), change, tmp_path)
     assert [record.input_tokens for record in records] == [
-        tokens_of(text) for text in (LISTING, LISTING + "1")
+        tokens_of(text) for text in (LISTING, LISTING + "1", LISTING + "2")
     ]
     assert left_out == {reason: 1}
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from token_approx.requests import read_request
+from token_approx.requests.json_value import Json
 from token_approx.requests.media import ImageSize, MediaError, image_size
 
 
@@ -68,13 +69,25 @@ def test_a_header_cut_off_anywhere_is_one_entry(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
-    [_png(0, 5), b"BM" + bytes(60), b"\xff\xd8\x12\x34", "%%%", None, 7, b"\xff\xd8\xff\xda\0\0", APP1],
+    ("data", "reason"),
+    [
+        (_png(0, 5), "the image's header gives 0 x 5 pixels"),
+        (b"BM" + bytes(60), "the file is no PNG, JPEG, GIF or WebP image"),
+        (APP1, "the file is no PNG, JPEG, GIF or WebP image"),
+        (b"\xff\xd8\x12\x34", "the image's header is broken"),
+        (b"\xff\xd8\xff\xe0\0\1", "the image's header is broken"),
+        (b"\xff\xd8\xff\xda\0\0", "the image's header gives no size"),
+        (_webp(b"ABCD", bytes(20)), "the WebP image begins with an unknown chunk"),
+        ("%%%", "the file is not valid base64"),
+        (None, "a file in base64 is expected here, not NoneType"),
+        (7, "a file in base64 is expected here, not int"),
+    ],
 )
-def test_what_is_no_sound_image_says_why(data: object) -> None:
-    """No size, another format, a broken marker, no base64 and no file at all are refused in one sentence."""
-    with pytest.raises(MediaError, match=r"\w"):
+def test_what_is_no_sound_image_says_why(data: Json, reason: str) -> None:
+    """No size, another format, a broken marker, no base64, no file: each is refused for what it is."""
+    with pytest.raises(MediaError) as refused:
         image_size(data)
+    assert str(refused.value) == reason
 
 
 @given(

@@ -1,16 +1,17 @@
 """The providers' own Python objects as parts of a body, as a program sends an answer back."""
 
-import pytest
+import anthropic.types
+from google.genai import types
+from openai.types import chat, responses
 
 from token_approx.requests import read_request
 
 
 def test_anthropic_blocks_of_an_answer_are_read() -> None:
     """An answer's content list goes back as it came: blocks of the SDK among plain dicts."""
-    types = pytest.importorskip("anthropic.types")
     answer = [
-        types.TextBlock(type="text", text="Let me see."),
-        types.ToolUseBlock(type="tool_use", id="t1", name="weather", input={"city": "Ulm"}),
+        anthropic.types.TextBlock(type="text", text="Let me see."),
+        anthropic.types.ToolUseBlock(type="tool_use", id="t1", name="weather", input={"city": "Ulm"}),
     ]
     result = {"type": "tool_result", "tool_use_id": "t1", "content": "Rain."}
     found = read_request(
@@ -31,7 +32,6 @@ def test_anthropic_blocks_of_an_answer_are_read() -> None:
 
 def test_openai_messages_and_items_are_read() -> None:
     """A chat message with a tool call, and the items of a response, go back as they came."""
-    chat = pytest.importorskip("openai.types.chat")
     message = chat.ChatCompletionMessage.model_validate(
         {
             "role": "assistant",
@@ -48,7 +48,6 @@ def test_openai_messages_and_items_are_read() -> None:
     found = read_request({"model": "gpt-4o", "messages": [{"role": "user", "content": "In Ulm?"}, message]})
     assert found.texts["tool_call"] == ('{"city":"Ulm"}',)
     assert found.not_counted == ()
-    responses = pytest.importorskip("openai.types.responses")
     item = responses.ResponseFunctionToolCall(
         type="function_call", call_id="t1", name="weather", arguments='{"city":"Ulm"}'
     )
@@ -59,12 +58,13 @@ def test_openai_messages_and_items_are_read() -> None:
 
 def test_gemini_contents_and_config_are_read() -> None:
     """The SDK's arguments, contents and a config of its own classes, give what the wire format does."""
-    types = pytest.importorskip("google.genai.types")
     png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x64\0\0\0\x64\x08\x06\0\0\0"
     declaration = types.FunctionDeclaration(
         name="weather",
         description="Tell it.",
-        parameters=types.Schema(type="OBJECT", properties={"city": types.Schema(type="STRING")}),
+        parameters=types.Schema(
+            type=types.Type.OBJECT, properties={"city": types.Schema(type=types.Type.STRING)}
+        ),
     )
     found = read_request(
         {
@@ -93,7 +93,6 @@ def test_gemini_contents_and_config_are_read() -> None:
 
 def test_a_whole_object_is_read() -> None:
     """A body may itself be an object with `model_dump`."""
-    types = pytest.importorskip("google.genai.types")
     content = types.Content(role="user", parts=[types.Part(text="In Ulm?")])
 
     class Body:
