@@ -36,7 +36,7 @@ class Total:
     The bound of a total is the sum of its texts' bounds: what it takes where their errors go the same way, as
     they do in texts of one kind, and more than it takes where they cancel. Of totals of 2 to 100 documents of
     one source, none of them seen before, it held for 97 to 99 % at the level of 95 %; what the bound would be
-    if all were one text held for 93 to 97 % (tests/test_conversation.py measures it).
+    if all were one text held for 93 to 97 % (tests/estimator/test_conversation.py measures it).
 
     Out of the model's domain nothing that was measured holds: there a text's upper bound is the most tokens
     that its bytes can have, its lower bound is 0.
