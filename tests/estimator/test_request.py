@@ -1,6 +1,8 @@
 """Whole requests through the public estimator: parts, bounds, decisions, and contexts of messages."""
 
 import json
+import math
+import unicodedata
 
 import pytest
 
@@ -39,6 +41,18 @@ def test_what_is_not_counted_forbids_to_say_that_it_fits() -> None:
     assert len(total.not_counted) == 1
     assert total.decide(100_000) == "ask"
     assert total.decide(50) == "exceeds"
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4", "claude-opus-5"])
+def test_texts_out_of_the_domain_leave_no_bound(model: str) -> None:
+    """Decomposed Korean is none that the tables know: however large the limit, the decision is to ask."""
+    korean = "어제 오후에 강가에서 백로 세 마리를 보았다. " * 20
+    for form, decision in (("NFC", "fits"), ("NFD", "ask")):
+        message = {"role": "user", "content": unicodedata.normalize(form, korean)}
+        total = Estimator.for_model(model).request({"model": model, "messages": [message]})
+        assert total.decide(10**9) == decision
+        assert math.isfinite(total.upper_bound()) == (decision == "fits")
+        assert ("rare_" in total.out_of_domain) == (decision == "ask")
 
 
 def test_dicts_json_text_and_bytes_are_the_same_request() -> None:

@@ -1,5 +1,6 @@
 """Bodies of each wire format, written by hand, and what their readers find in them."""
 
+import base64
 import json
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from token_approx.errors import InputError
 from token_approx.requests import read_request
+from token_approx.requests.json_value import Json
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 SCHEMA = {
@@ -232,6 +234,101 @@ def test_an_image_costs_what_the_rule_of_its_model_says(
 def test_what_cannot_be_known_is_listed_with_its_place(body: dict[str, object], place: str) -> None:
     """URLs, files, stored texts, the provider's own tools and unknown fields are named, not passed over."""
     assert [entry.partition(":")[0] for entry in read_request(body).not_counted] == [place]
+
+
+PLAIN = base64.b64encode("Été in Ulm.".encode()).decode()
+PDF = base64.b64encode(b"%PDF-1.7 of no known length").decode()
+
+
+def _in_anthropic(source: Json) -> Json:
+    block = {"type": "document", "title": "Ulm", "citations": {"enabled": True}, "source": source}
+    return {"system": "s", "messages": [{"role": "user", "content": [block]}]}
+
+
+def _in_converse(source: Json, kind: str) -> Json:
+    block = {"document": {"name": "Ulm", "format": kind, "source": source, "citations": {"enabled": True}}}
+    return {"inferenceConfig": {}, "messages": [{"role": "user", "content": [block]}]}
+
+
+def _in_gemini(kind: str, data: str) -> Json:
+    return {"contents": [{"parts": [{"inlineData": {"mimeType": kind, "data": data}}]}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "texts"),
+    [
+        (_in_anthropic({"type": "text", "media_type": "text/plain", "data": "Été in Ulm."}), 2),
+        (_in_anthropic({"type": "base64", "media_type": "text/plain", "data": PLAIN}), 2),
+        (_in_anthropic({"type": "content", "content": [{"type": "text", "text": "Été in Ulm."}]}), 2),
+        (_in_converse({"text": "Été in Ulm."}, "txt"), 2),
+        (_in_gemini("text/plain", PLAIN), 1),
+        ({"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": PLAIN}}]}]}, 1),
+    ],
+)
+def test_a_document_of_text_counts_as_its_text(body: Json, texts: int) -> None:
+    """However it is given, its text is found, after its title where the format has one."""
+    found = read_request(body)
+    assert found.texts["document"] == ("Ulm", "Été in Ulm.")[-texts:]
+    assert found.counts["documents"] == 1
+    assert found.counts.get("citations_on", 0) == texts - 1
+    assert found.not_counted == ()
+
+
+BINARY = "the tokens of a document in a binary format cannot be known from the request"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (_in_anthropic({"type": "base64", "media_type": "application/pdf", "data": PDF}), BINARY),
+        (_in_converse({"bytes": PDF}, "pdf"), BINARY),
+        (_in_gemini("application/pdf", PDF), BINARY),
+        ({"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": PDF}}]}]}, BINARY),
+        (_in_anthropic({"type": "url", "url": "https://example.org/a.pdf"}), "by URL cannot be known"),
+        (_in_gemini("audio/wav", PLAIN), "the tokens of audio cannot be known from the request"),
+        (
+            {
+                "inferenceConfig": {},
+                "messages": [{"role": "user", "content": [{"audio": {"format": "mp3"}}]}],
+            },
+            "the tokens of audio or video cannot be known from the request",
+        ),
+        (
+            {
+                "system": "s",
+                "messages": [],
+                "tools": [{"name": "w", "input_schema": {}, "defer_loading": True}],
+            },
+            "the provider decides whether the deferred tool is loaded",
+        ),
+    ],
+)
+def test_what_has_no_length_is_listed_for_its_reason(body: Json, reason: str) -> None:
+    """Files that are not text, sounds and deferred tools are listed once, and no text stands for them."""
+    found = read_request(body)
+    (entry,) = found.not_counted
+    assert reason in entry
+    assert {text for texts in found.texts.values() for text in texts} <= {"s", "Ulm"}
+    assert found.counts.get("tools", 0) == 0
+
+
+def test_tools_are_counted_by_what_they_say() -> None:
+    """Descriptions, allowed values and arguments are features, with and without a system prompt."""
+    found = read_request(CHAT).counts
+    names = ("tool_descriptions", "tool_property_descriptions", "tool_enum_values", "tool_call_arguments")
+    assert [found[name] for name in names] == [1, 1, 2, 1]
+    assert (found["tools_on"], found["tools_with_system"]) == (1, 1)
+    assert "tools_with_system" not in read_request({**CHAT, "messages": CHAT["messages"][1:]}).counts
+
+
+def test_a_file_in_an_unknown_field_is_not_read_as_text() -> None:
+    """Its base64 is left out of the texts; the list names the first hundred places, and how many more."""
+    block = {"type": "hologram", "data": "QUJD" * 200, "caption": "A ship."}
+    body = {"model": "claude-opus-5", "messages": [{"role": "user", "content": [block] * 103}]}
+    found = read_request(body)
+    assert found.texts["user"] == ('{"type":"hologram","data":"","caption":"A ship."}',) * 103
+    assert len(found.not_counted) == 101
+    assert found.not_counted[-1] == "and 3 more"
 
 
 def test_text_of_an_unknown_block_is_counted_and_listed() -> None:
