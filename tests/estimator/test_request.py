@@ -47,8 +47,9 @@ def test_what_is_not_counted_forbids_to_say_that_it_fits() -> None:
 def test_texts_out_of_the_domain_leave_no_bound(model: str) -> None:
     """Decomposed Korean is none that the tables know: however large the limit, the decision is to ask."""
     korean = "어제 오후에 강가에서 백로 세 마리를 보았다. " * 20
-    for form, decision in (("NFC", "fits"), ("NFD", "ask")):
-        message = {"role": "user", "content": unicodedata.normalize(form, korean)}
+    composed, decomposed = unicodedata.normalize("NFC", korean), unicodedata.normalize("NFD", korean)
+    for text, decision in ((composed, "fits"), (decomposed, "ask")):
+        message = {"role": "user", "content": text}
         total = Estimator.for_model(model).request({"model": model, "messages": [message]})
         assert total.decide(10**9) == decision
         assert math.isfinite(total.upper_bound()) == (decision == "fits")
