@@ -17,6 +17,18 @@ OUTPUT = ROOT / "output"
 FEWEST_TEXTS = 100
 # A kind of fewer requests says nothing of others.
 FEWEST_REQUESTS = 10
+OURS = "**token-approx**"
+# What others use instead, by the names that results.csv has.
+OTHERS = ("chars/4", "tokenx 2.2.0", "o200k_base")
+# The families of the README's table of requests, by the name of their dataset.
+REQUESTS = {
+    "claude-4-7": "Claude 4.7 and newer",
+    "claude-3": "Claude 3 to 4.6",
+    "openai": "GPT-4o and newer",
+    "gemini": "Gemini",
+}
+# The counters of the README's table of speed; docs/how-it-works.md has them all.
+FASTEST = ("chars/4", "shipped model", "tiktoken", "rs-bpe", "bpe-openai")
 PUBLISHED = {"bytes": "154.600783", "bytes words": "128.641883"}
 
 
@@ -33,10 +45,31 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def results() -> str:
-    """Return the README's results: those of 100 texts or more, by families of today's models."""
+    """Return the README's results, a row per set of 100 texts or more: ours in full, the others' errors."""
     found = pd.read_csv(OUTPUT / "results.csv")
-    shown = found[(found["texts"] >= FEWEST_TEXTS) & (found["estimate"] != "published bytes+words")]
-    return markdown(shown)
+    found = found[found["texts"] >= FEWEST_TEXTS]
+    rows = []
+    for title, of_texts in found.groupby("measured_on", sort=False):
+        by_name = of_texts.set_index("estimate")
+        if OURS not in by_name.index:
+            continue
+        ours = by_name.loc[OURS]
+        held = ours["bound_holds"]
+        factor = next((name for name in by_name.index if "×" in name), "")
+        rows.append(
+            [
+                title,
+                f"{ours['texts']:,}",
+                f"**{percent(ours['mape'], 1)}** ({ours['low']:.1f} to {ours['high']:.1f})",
+                f"{ours['bias']:+.1f} %",
+                percent(ours["p95"], 1),
+                "" if pd.isna(held) else percent(held, 1),
+                *(percent(by_name["mape"][name], 0) if name in by_name.index else "" for name in OTHERS),
+                f"{percent(by_name['mape'][factor], 0)} ({factor.split()[-1]})" if factor else "",
+            ]
+        )
+    ours_columns = ["error (95 % interval)", "bias", "p95", "95 % bound holds"]
+    return table(["texts", "number", *ours_columns, *OTHERS, "o200k_base × factor"], rows)
 
 
 def all_results() -> str:
@@ -136,16 +169,47 @@ def requests() -> str:
     return table(header, rows)
 
 
-def speed() -> str:
-    """Return speed, size and error beside exact tokenizers, from the last benchmark."""
+def request_results() -> str:
+    """Return the README's results of whole requests: the families of which most were recorded."""
+    found = pd.read_csv(OUTPUT / "requests.csv").set_index(["dataset", "kind"])
     rows = []
-    for row in pd.read_csv(OUTPUT / "benchmark/benchmark.csv").to_dict("records"):
+    for name, title in REQUESTS.items():
+        for kind in ("plain", "tools"):
+            row = found.loc[(f"requests-{name}", kind)]
+            rows.append(
+                [
+                    title,
+                    "with tools" if kind == "tools" else kind,
+                    f"{row['records']:,.0f} of {row['sources']:.0f}",
+                    f"**{percent(row['mape'], 1)}** ({row['mape_low']:.1f} to {row['mape_high']:.1f})",
+                    f"{row['bias']:+.1f} %",
+                    percent(row["p95"], 1),
+                    percent(row["coverage"], 1),
+                ]
+            )
+    columns = ["error (95 % interval)", "bias", "p95", "95 % bound holds"]
+    return table(["requests to", "kind", "requests of repositories", *columns], rows)
+
+
+def speed() -> str:
+    """Return the speed of a shipped model beside exact tokenizers, from the last benchmark."""
+    found = pd.read_csv(OUTPUT / "benchmark/benchmark.csv")
+    return _speed(found[found["counter"].isin(FASTEST)])
+
+
+def all_speeds() -> str:
+    """Return speed, size and error of all that the last benchmark measured."""
+    return _speed(pd.read_csv(OUTPUT / "benchmark/benchmark.csv"))
+
+
+def _speed(found: pd.DataFrame) -> str:
+    rows = []
+    for row in found.to_dict("records"):
         size = f"{row['bytes_on_disk'] / 1e6:.2f} MB" if pd.notna(row["bytes_on_disk"]) else ""
         load = f"{row['load_seconds']:.2f} s" if pd.notna(row["load_seconds"]) else ""
         error = percent(row["mape"], 1) if pd.notna(row["mape"]) else ""
-        rows.append(
-            [row["counter"], f"{row['mb_per_second']:.1f}", f"{row['us_per_message']:.1f}", load, size, error]
-        )
+        speeds = [f"{row['mb_per_second']:,.0f}", f"{row['us_per_message']:.1f}"]
+        rows.append([row["counter"], *speeds, load, size, error])
     header = ["counter", "MB/s", "µs for 200 bytes", "import and load", "size", "error on o200k_base"]
     return table(header, rows)
 
