@@ -16,6 +16,7 @@ from tests.conftest import write_records
 from tests.lifecycle.serving import serving
 from tests.stages.test_train import FAST, project
 from token_approx.lifecycle.candidate_runs import RANK
+from token_approx.lifecycle.views import run_address
 from token_approx.reporting.report_page import REPORT
 
 pytestmark = pytest.mark.slow
@@ -45,7 +46,7 @@ class Site:
     def run_address(self) -> str:
         """Return the parent run's address."""
         info = self.parent.info
-        return f"{self.address}/#/experiments/{info.experiment_id}/runs/{info.run_id}"
+        return f"{self.address}/{run_address(info.experiment_id, info.run_id)}"
 
     def follow(self, link: str) -> Page:
         """Open the parent run, and follow a link of its description, which opens a page of its own."""
@@ -118,8 +119,9 @@ def test_the_leaderboard_is_one_click_away(site: Site) -> None:
     assert float(first.inner_text().rstrip("…")) == pytest.approx(
         site.candidates[0].data.metrics[RULE], abs=1e-3
     )
-    for metric in (RULE, "unseen_source/mape", "test/mae"):
-        header = page.locator(f".ag-header [role=columnheader][col-id='metrics.`{metric}`']")
+    metrics = [f"metrics.`{metric}`" for metric in (RULE, "test/mae")]
+    for column in ("tags.`champion`", "tags.`eligible`", *metrics):
+        header = page.locator(f".ag-header [role=columnheader][col-id='{column}']")
         expect(header).to_be_in_viewport(ratio=1)
     expect(page.get_by_text(f"Sort: {RANK}")).to_be_visible()
 
@@ -173,6 +175,8 @@ def test_the_champion_s_figure_is_shown_whole(site: Site) -> None:
     page = site.follow("The champion's own run")
     champion = next(run for run in site.candidates if run.data.tags["champion"] == "true")
     expect(page.get_by_role("heading", name=champion.info.run_name)).to_be_visible()
+    # The page stands among those for training, not among those for traces.
+    expect(page.get_by_role("link", name="Evaluation runs")).to_have_count(0)
     page.goto(f"{page.url.partition('?')[0]}/artifacts/figures/test_records.png")
     image = page.get_by_alt_text("figures/test_records.png")
     expect(image).to_be_in_viewport(ratio=1)

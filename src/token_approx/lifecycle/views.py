@@ -12,6 +12,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from token_approx.lifecycle.candidate_runs import RANK
 
+# The experiment's tag that says which of its two interfaces the UI opens: for training, or for traces.
+KIND, TRAINING = "mlflow.experimentKind", "custom_model_development"
+GUESSED = ("", "no_inferred_type", "genai_development_inferred", "custom_model_development_inferred")
 CURVE = "learning_curve/cv_mae"
 BASES = ("unseen_source", "test", "cv")
 METRICS = ("mae", "mape")
@@ -22,8 +25,13 @@ NAME = "attributes.`Run Name`"
 # The two columns that the table always has; they say least, and stand last where they can be moved.
 CREATED, DURATION = "runDateAndNestInfo", "duration"
 # Pixels: the longest name of the default candidates, the metrics' headers, a flag's first words.
-NAME_WIDTH, TAG_WIDTHS = 330, (90, 80, 400)
+NAME_WIDTH = 330
 METRIC_WIDTHS = {"unseen_source": 138, "test": 82, "cv": 76}
+
+
+def run_address(experiment: str, run_id: str, page: str = "") -> str:
+    """Return a run's address at the server, among the pages for training: the others are for traces."""
+    return f"#/experiments/{experiment}/runs/{run_id}{page}?workflowType=machine_learning"
 
 
 def share_leaderboard(run: Run, by: str, report: str) -> str:
@@ -39,14 +47,16 @@ def share_leaderboard(run: Run, by: str, report: str) -> str:
     views = {run_id: _table(run_id, by), f"{run_id}-curves": _charts(drawn, by)}
     for key, view in views.items():
         mlflow.set_experiment_tag(f"mlflow.sharedViewState.{key}", json.dumps(view))
+    # What a person chose stays; without a kind, the UI opens its pages for traces.
+    if mlflow.get_experiment(experiment).tags.get(KIND, "") in GUESSED:
+        mlflow.set_experiment_tag(KIND, TRAINING)
     runs = f"#/experiments/{experiment}/runs"
-    # Without the type, a first visit opens the page for traces of language models.
     leaderboard, curves = (f"{runs}?workflowType=machine_learning&viewStateShareKey={key}" for key in views)
     links = {
         f"Leaderboard: the champion, then all candidates by {by}": leaderboard,
         "Learning curves: the champion and the ten best": f"{curves}&compareRunsMode=CHART",
-        "Report": f"{runs}/{run_id}/artifacts/{report}",
-        "The champion's own run": f"{runs}/{champion}",
+        "Report": run_address(experiment, run_id, f"/artifacts/{report}"),
+        "The champion's own run": run_address(experiment, champion),
     }
     # Longer than four lines, it is folded.
     mlflow.set_tag(MLFLOW_RUN_NOTE, "\n".join(f"- [{text}]({address})" for text, address in links.items()))
@@ -70,15 +80,15 @@ def _drawn(run: Run) -> tuple[str, list[str]]:
 
 def _table(run_id: str, by: str) -> dict[str, Any]:
     basis, metric = by.split("/")
-    widths = {NAME: NAME_WIDTH} | {
+    # What marks the champion stands beside its name.
+    widths: dict[str, int] = {NAME: NAME_WIDTH, "tags.`champion`": 75, "tags.`eligible`": 70} | {
         f"metrics.`{each}/{of}`": METRIC_WIDTHS[each]
-        for each in sorted(BASES, key=lambda each: each != basis)
         for of in sorted(METRICS, key=lambda of: of != metric)
+        for each in sorted(BASES, key=lambda each: each != basis)
     }
     # The title says what the name says, in words: a table of usual width shows the metrics before it.
     widths["tags.`title`"] = NAME_WIDTH
-    tags = ("tags.`champion`", "tags.`eligible`", "tags.`flags`")
-    widths |= dict(zip(tags, TAG_WIDTHS, strict=True)) | {f"metrics.`{RANK}`": 60}
+    widths |= {"tags.`flags`": 400, f"metrics.`{RANK}`": 60}
     return {
         "searchFilter": f"tags.{MLFLOW_PARENT_RUN_ID} = '{run_id}'",
         "orderByKey": f"metrics.`{RANK}`",

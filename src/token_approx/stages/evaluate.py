@@ -15,6 +15,7 @@ from token_approx.fitting.dataset import Dataset, Floats, read_dataset
 from token_approx.lifecycle import tracking
 from token_approx.lifecycle.contract import sha256
 from token_approx.lifecycle.loading import LoadedModel, load_model
+from token_approx.lifecycle.views import run_address
 from token_approx.reporting.evaluation import MODEL, Assessment, assess
 from token_approx.reporting.figures import png
 from token_approx.reporting.peers import BASELINES
@@ -106,7 +107,7 @@ def _summary(name: str, dataset: Dataset, assessment: Assessment, run: Run) -> N
         held = assessment.tables["coverage"]
         each = zip(held["level"], held["coverage"], strict=True)
         lines["bounds"] = ", ".join(f"{100 * level:g} % holds for {share:.1f} %" for level, share in each)
-    lines |= console.runs(f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+    lines |= console.runs(run_address(run.info.experiment_id, run.info.run_id))
     console.print_lines(lines)
 
 

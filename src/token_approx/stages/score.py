@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from token_approx.errors import InputError, MissingExtraError, UsageError
 from token_approx.lifecycle import tracking
+from token_approx.lifecycle.views import run_address
 from token_approx.scoring import spark
 from token_approx.scoring.arrow import ScoringModel, downloaded, score_with_arrow
 from token_approx.scoring.parquet_input import Texts, open_texts
@@ -143,7 +144,7 @@ def _summary(whole: Mapping[str, float], engine: str, output: Path, run: Run) ->
     if "cost" in whole:
         lines["cost"] = f"{whole['cost']:,.2f}, by upper bounds {whole['cost_upper_bound']:,.2f}"
     lines["output"] = str(output)
-    lines |= console.runs(f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
+    lines |= console.runs(run_address(run.info.experiment_id, run.info.run_id))
     console.print_lines(lines)
 
 
