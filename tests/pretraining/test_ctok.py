@@ -1,25 +1,18 @@
-"""ctok's counter and token ends, by a Python that it runs on, and the errors where there is none.
-
-ctok needs Python 3.12 or newer. CTOK_PYTHON names such a Python, with ctok and numpy; else this one is tried.
-"""
+"""ctok's counter and token ends, by a Python that it runs on, and the errors where there is none."""
 
 import importlib
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.ctok_python import needs_ctok, printed, run
 from token_approx.errors import InputError
 from token_approx.pretraining.ctok import ctok
 from token_approx.pretraining.pieces import Bytes
 from token_approx.pretraining.store import EndsStore
 
-ROOT = Path(__file__).parents[2]
-PYTHON = os.environ.get("CTOK_PYTHON", sys.executable)
 TEXTS = [
     "hello, world",
     "NASA likes “tokenizers”  don't\n\n日本 größe ⟨x⟩ \U00012000b e\u0301",
@@ -29,36 +22,19 @@ TEXTS = [
 ]
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    """Run a program by that Python with this package on its path."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [PYTHON, "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-HAS_CTOK = run("import ctok, numpy").returncode == 0
-needs_ctok = pytest.mark.skipif(
-    not HAS_CTOK, reason="no ctok: set CTOK_PYTHON to a Python from 3.12 on with ctok and numpy"
-)
-
-
-def found(code: str) -> object:
-    """Return what a program printed as JSON."""
-    done = run(f"import json\nTEXTS = {TEXTS!r}\n{code}")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @needs_ctok
 def test_the_counter_counts_as_published() -> None:
     """The counts of ctok's documentation, with the message's frame and without, by the version in a name."""
-    counts = found("""
+    counts = printed(
+        """
 from token_approx.labelling.counters.ctok import CtokCounter
 models = "claude-3-7-sonnet", "claude-opus-4-7", "claude-opus-4-8", "claude-sonnet-4-20250514", "claude_4_7"
 print(json.dumps([CtokCounter(model, counts_of).count(TEXTS[:1])[0]
     for model in models
     for counts_of in ("one-user-message", "text")]))
-""")
+""",
+        TEXTS=TEXTS,
+    )
     assert counts == [10, 3, 15, 4, 10, 4, 10, 3, 15, 4]
 
 
@@ -66,14 +42,17 @@ print(json.dumps([CtokCounter(model, counts_of).count(TEXTS[:1])[0]
 @pytest.mark.parametrize("version", ["3.0", "4.8"])
 def test_token_ends_are_ctok_s_tokens(version: str) -> None:
     """A text has as many token ends as ctok counts tokens without the frame, over exactly its bytes."""
-    rows = found(f"""
+    rows = printed(
+        f"""
 from ctok import tokenize
 from token_approx.pretraining.ctok import ctok
 ends = ctok({version!r})
 def own(text):
     return sum(token != "⟨pad⟩" for token in tokenize(text, {version!r}))
 print(json.dumps([[int(ends(text).sum()), ends(text).size, own(text)] for text in TEXTS if text]))
-""")
+""",
+        TEXTS=TEXTS,
+    )
     assert isinstance(rows, list)
     assert [row[0] for row in rows] == [row[2] for row in rows]
     assert [row[1] for row in rows] == [len(text.encode()) for text in TEXTS if text]

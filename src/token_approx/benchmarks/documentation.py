@@ -50,12 +50,12 @@ def results() -> str:
     found = found[found["texts"] >= FEWEST_TEXTS]
     rows = []
     for title, of_texts in found.groupby("measured_on", sort=False):
-        by_name = of_texts.set_index("estimate")
-        if OURS not in by_name.index:
+        by_name = {row["estimate"]: row for row in of_texts.to_dict("records")}
+        if OURS not in by_name:
             continue
-        ours = by_name.loc[OURS]
+        ours = by_name[OURS]
         held = ours["bound_holds"]
-        factor = next((name for name in by_name.index if "×" in name), "")
+        factor = next((name for name in by_name if "×" in name), "")
         rows.append(
             [
                 title,
@@ -64,8 +64,8 @@ def results() -> str:
                 f"{ours['bias']:+.1f} %",
                 percent(ours["p95"], 1),
                 "" if pd.isna(held) else percent(held, 1),
-                *(percent(by_name["mape"][name], 0) if name in by_name.index else "" for name in OTHERS),
-                f"{percent(by_name['mape'][factor], 0)} ({factor.split()[-1]})" if factor else "",
+                *(percent(by_name[name]["mape"], 0) if name in by_name else "" for name in OTHERS),
+                f"{percent(by_name[factor]['mape'], 0)} ({factor.split()[-1]})" if factor else "",
             ]
         )
     ours_columns = ["error (95 % interval)", "bias", "p95", "95 % bound holds"]
@@ -171,11 +171,13 @@ def requests() -> str:
 
 def request_results() -> str:
     """Return the README's results of whole requests: the families of which most were recorded."""
-    found = pd.read_csv(OUTPUT / "requests.csv").set_index(["dataset", "kind"])
+    found = {
+        (row["dataset"], row["kind"]): row for row in pd.read_csv(OUTPUT / "requests.csv").to_dict("records")
+    }
     rows = []
     for name, title in REQUESTS.items():
         for kind in ("plain", "tools"):
-            row = found.loc[(f"requests-{name}", kind)]
+            row = found[f"requests-{name}", kind]
             rows.append(
                 [
                     title,
