@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT, native_kernel
 from tests.text import kernel_corpus
-from tests.text.test_ngrams import TABLES, TEXTS, mixed_bytes, oracle_costs
+from tests.text.made_tables import TABLES, TEXTS, mixed_bytes, oracle_costs
 from token_approx.errors import InputError
 from token_approx.text import kernel
 from token_approx.text.counts import count, encode

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.text.test_ngrams import TABLES
+from tests.text.made_tables import TABLES
 from token_approx.text.counts import count, encode
 from token_approx.text.streaming import TextStream
 
