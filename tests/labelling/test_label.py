@@ -77,7 +77,7 @@ def test_every_failure_is_retried(tmp_path: Path, make_counter: MakeCounter, pro
         faults[len(text) % len(faults)] if not before and text != MINIMAL_MESSAGE else None
     )
     out = tmp_path / "r.jsonl"
-    progress = run(make_counter(timeout=0.3), out, concurrency=20)
+    progress = run(make_counter(timeout=3.0), out, concurrency=20)
     assert found(out) == expected()
     assert sum(provider.faults.values()) == len(SAMPLES)
     assert progress.errors.total() == len(SAMPLES)
