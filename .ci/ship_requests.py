@@ -26,7 +26,13 @@ from token_approx.fitting.candidates import Candidate, fit
 from token_approx.fitting.dataset import Dataset, Floats
 from token_approx.fitting.feature_sets import expand
 from token_approx.fitting.feature_sets import named as feature_sets_named
-from token_approx.fitting.left_out import Calibration, bounds_by_kind, errors_by_category, left_out_estimates
+from token_approx.fitting.left_out import (
+    Calibration,
+    bounds_by_kind,
+    errors_by_category,
+    kinds_without_bound,
+    left_out_estimates,
+)
 from token_approx.fitting.metrics import intervals, metrics
 from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256, tables_of, write_json
@@ -67,11 +73,15 @@ def main() -> None:
             print(f" {mark} {candidate.name}: {errors[candidate.name]:.2f} % (mean over repositories)")
         borrowed = _borrowed(title, arguments.records)
         found = errors_by_category(dataset, left_out[best.name], LEVEL, RESAMPLES, SEED, borrowed)
+        unbounded = kinds_without_bound(found)
         found = found.set_index("kind")
         print(found[[*COLUMNS, "coverage", "excess", "median_excess"]].round(2).to_string())
         errors_of[title] = found
         if not arguments.dry:
             content = _coefs(dataset, best, left_out[best.name], borrowed, Path(arguments.records))
+            if unbounded:
+                content["kinds_without_bound"] = unbounded
+                check(content)
             write_json(Path(arguments.folder) / f"{dataset.table}.json", content)
     if not arguments.dry and not arguments.datasets:
         table = pd.concat(errors_of, names=["dataset"]).reset_index()
@@ -156,8 +166,13 @@ def _coefs(
             "records_sha256": sha256(records),
         },
     }
-    jsonschema.validate(content, json.loads(schema_text()))
+    check(content)
     return content
+
+
+def check(content: dict[str, Any]) -> None:
+    """Hold what is written against the schema."""
+    jsonschema.validate(content, json.loads(schema_text()))
 
 
 if __name__ == "__main__":

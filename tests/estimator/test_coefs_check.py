@@ -52,6 +52,8 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"tables": {"ngram_x": {"file": "a\0.json", "sha256": ""}}}, "tables.ngram_x.file is"),
     ({"tables": {"ngram_x": {"file": "a" * 300, "sha256": ""}}}, "tables.ngram_x.file is"),
     ({"tables": {"ngram_x": {"file": "\udcff.json", "sha256": ""}}}, "tables.ngram_x.file is"),
+    ({"kinds_without_bound": "tools"}, "kinds_without_bound is 'tools', not a list"),
+    ({"kinds_without_bound": [1]}, "kinds_without_bound is 1, not a text"),
     ({"tables": [1]}, "tables is list, not a JSON object"),
 ]
 

@@ -4,12 +4,15 @@ import json
 import math
 import unicodedata
 
+import pandas as pd
 import pytest
+import yaml
 
+from tests.conftest import ROOT
 from tests.requests.test_formats import CHAT
 from token_approx import Estimator
 from token_approx.errors import InputError
-from token_approx.estimator.request import family_of, request_model_for
+from token_approx.estimator.request import family_of, request_model_for, shipped_request_model
 from token_approx.requests import PARTS
 
 GPT_4 = {**CHAT, "model": "gpt-4"}
@@ -54,6 +57,27 @@ def test_texts_out_of_the_domain_leave_no_bound(model: str) -> None:
         assert total.decide(10**9) == decision
         assert math.isfinite(total.upper_bound()) == (decision == "fits")
         assert ("rare_" in total.out_of_domain) == (decision == "ask")
+
+
+def test_a_kind_of_which_no_bound_held_is_asked_for() -> None:
+    """However large the limit: a bound that was not seen to hold is none. The reason is told."""
+    messages = [{"role": "user", "content": "How many tokens are in this?"}]
+    total = Estimator.for_model("qwen3-max").request({"model": "qwen3-max", "messages": messages})
+    assert total.tokens > 0
+    assert total.decide(10**9) == "ask"
+    assert total.out_of_domain == (
+        "no bound for plain requests to this family held on repositories that were left out"
+    )
+
+
+def test_the_shipped_models_promise_no_bound_that_did_not_hold() -> None:
+    """What output/requests.csv says of repositories left out decides which kinds have a bound."""
+    errors = pd.read_csv(ROOT / "output/requests.csv")
+    for dataset, rows in errors.groupby("dataset"):
+        config = yaml.safe_load((ROOT / f"conf/dataset/{dataset}.yaml").read_text())
+        shipped = shipped_request_model(config["dataset"]["families"][0])
+        assert set(shipped.kinds_without_bound) == set(rows["kind"][~(rows["coverage"] >= 90)]), dataset
+    assert errors["dataset"].nunique() == 8
 
 
 def test_dicts_json_text_and_bytes_are_the_same_request() -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from token_approx.fitting.candidates import Candidate, Model
 from token_approx.fitting.dataset import Dataset, read_requests
-from token_approx.fitting.left_out import Calibration, bounds_by_kind, errors_by_category, left_out_estimates
+from token_approx.fitting.left_out import (
+    Calibration,
+    bounds_by_kind,
+    errors_by_category,
+    kinds_without_bound,
+    left_out_estimates,
+)
 from token_approx.fitting.shrunk import ShrunkRegression
 
 
@@ -52,6 +58,12 @@ def test_bounds_hold_as_often_as_they_promise_on_sources_left_out() -> None:
     assert table["coverage"].between(93, 97).all()
     assert (table["mape_low"] <= table["mape"]).all()
     assert (table["mape"] <= table["mape_high"]).all()
+
+
+def test_a_bound_that_does_not_hold_is_none() -> None:
+    """A kind is named whose bound held for less than 90 %, or of which there was none to try."""
+    errors = pd.DataFrame({"kind": ["tools", "plain", "images"], "coverage": [89.9, 90.0, np.nan]})
+    assert kinds_without_bound(errors) == ["images", "tools"]
 
 
 def test_each_kind_has_the_bounds_that_its_records_support() -> None:

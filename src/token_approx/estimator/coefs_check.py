@@ -44,6 +44,7 @@ def check_coefs(content: object) -> dict[str, Any]:
         for place, entry in enumerate(entries):
             _check_bound(f"{field}[{place}]", entry, least)
     _check_byte_bound(content)
+    _check_kinds(content.get("kinds_without_bound", []))
     for name, limits in _object(content, "domain").items():
         _check_range(f"domain.{name}", limits)
     return content
@@ -87,6 +88,13 @@ def _check_byte_bound(content: Mapping[str, Any]) -> None:
                 "a positive number" if least else "a number of at least 0",
             )
     _check_text("byte_bound.reason", entry["reason"], LONGEST_REASON)
+
+
+def _check_kinds(kinds: object) -> None:
+    if not isinstance(kinds, list):
+        _refuse("kinds_without_bound", kinds, "a list")
+    for kind in kinds:
+        _check_text("kinds_without_bound", kind)
 
 
 def _check_range(field: str, limits: object) -> None:

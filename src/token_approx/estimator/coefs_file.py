@@ -40,6 +40,7 @@ def read_coefs(path: Path, tables: Path | None = None) -> dict[str, Any]:
             "lower": tuple(Bound.parse(entry) for entry in content.get("lower_bound", [])),
             "domain": {name: (float(low), float(high)) for name, (low, high) in ranges},
             "byte_bound": ByteBound.parse(most) if (most := content.get("byte_bound")) else None,
+            "kinds_without_bound": tuple(content.get("kinds_without_bound", ())),
             "counts_of": content.get(
                 "counts_of", content.get("scope")
             ),  # of version 1, and of the original experiment

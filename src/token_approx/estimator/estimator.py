@@ -55,7 +55,8 @@ class Estimator(LinearModel):
 
     `upper` and `lower` are the bounds, `domain` the range of features and of ratios of two ("bytes/words")
     seen in training, `byte_bound` the most tokens by a text's bytes, `counts_of` what the labels were counts
-    of. A text is a string, or its UTF-8 bytes. Several threads may use one instance.
+    of, `kinds_without_bound` the kinds of requests of which no bound can be trusted. A text is a string, or
+    its UTF-8 bytes. Several threads may use one instance.
 
     >>> estimator = Estimator.for_model("gpt-5.4")
     >>> text = "How many tokens will this be?"
@@ -70,6 +71,7 @@ class Estimator(LinearModel):
     domain: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counts_of: str | None = None
     byte_bound: ByteBound | None = None
+    kinds_without_bound: tuple[str, ...] = ()
     notice: str = ""
 
     @classmethod

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from .estimator import Estimator
 
 REQUEST = "request"
+# The kinds of requests in words.
+KINDS = {
+    "plain": "plain requests",
+    "options": "requests with a schema or thinking",
+    "tools": "requests with tools",
+    "images": "requests with images",
+    "documents": "requests with documents",
+}
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
     upper, lower = _bounds(estimator.upper, features.kind), _bounds(estimator.lower, features.kind)
     return RequestTotal(
         # No bytes bound a request: what a provider adds to it does not follow from its texts.
-        [TextEstimate(linear_sum, math.inf, _outside(features, base, table))],
+        [TextEstimate(linear_sum, math.inf, _outside(estimator, features, base, table))],
         upper,
         lower,
         parts=_parts(estimator, values, rounded(linear_sum)),
@@ -109,8 +117,13 @@ def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
     )
 
 
-def _outside(features: RequestFeatures, base: Mapping[str, float], table: NgramTable | None) -> str:
-    """Return why the texts of a request are out of the domain of the table, "" if they are not."""
+def _outside(
+    estimator: "Estimator", features: RequestFeatures, base: Mapping[str, float], table: NgramTable | None
+) -> str:
+    """Return why no bound of a request can be trusted, "" if one can: its kind, or its texts' n-grams."""
+    if features.kind in estimator.kinds_without_bound:
+        requests = KINDS.get(features.kind, features.kind)
+        return f"no bound for {requests} to this family held on repositories that were left out"
     if table is None or table.known is None:
         return ""
     texts = [encode(text) for texts in features.texts.values() for text in texts]

@@ -17,6 +17,9 @@ from token_approx.fitting.bounds import (
 from token_approx.fitting.candidates import Candidate, fit
 from token_approx.fitting.dataset import Dataset, Floats, Names
 
+# In percent of the records, of a bound that is to hold for 95 %: sources are few, and differ.
+LEAST_COVERAGE = 90.0
+
 
 def left_out_estimates(candidate: Candidate, dataset: Dataset) -> Floats:
     """Return an estimate (n,) of each record by a fit on the records of all other sources.
@@ -88,6 +91,15 @@ def errors_by_category(
             }
         )
     return pd.DataFrame(rows)
+
+
+def kinds_without_bound(errors: pd.DataFrame) -> list[str]:
+    """Return the kinds of a table of `errors_by_category` whose bound cannot be trusted.
+
+    Those are the ones of which it held for less than 90 % of the records, each by the bounds of other
+    sources, or of which there were too few other records to have any.
+    """
+    return sorted(errors["kind"][~(errors["coverage"] >= LEAST_COVERAGE)])
 
 
 def bounds_by_kind(
