@@ -34,6 +34,7 @@ FEATURES = "bytes,ngram_claude_3,ngram_o200k_base"
 # What a command that takes minutes is told besides, to take seconds.
 SHORTER = {
     "-e benchmark": " -P overrides='size=200000 rounds=1'",
+    "benchmark_score": " rows=2000 texts=100 rounds=1 partitions=[1]",
     "-e pretrain": " -P overrides='fit.iterations=3'",
 }
 # What has a test of its own, which runs it with other arguments.
@@ -210,9 +211,12 @@ def lay_out_logs(walk: Walk) -> None:
 
 
 def lay_out_texts_and_logs(walk: Walk) -> None:
-    """Lay out what both do."""
+    """Lay out what both do, and requests in Parquet."""
     (walk.folder / "texts.csv").write_text('text\n"How many tokens, is this?"\n')
     lay_out_logs(walk)
+    body = {"model": "claude-opus-5", "max_tokens": 9, "messages": [{"role": "user", "content": PROSE}]}
+    requests = [json.dumps(body), None, "no request"]
+    pd.DataFrame({"request": requests, "kind": ["a", "b", "a"]}).to_parquet(walk.folder / "requests.parquet")
 
 
 def lay_out_documents(walk: Walk) -> None:

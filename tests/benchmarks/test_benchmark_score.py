@@ -25,14 +25,21 @@ def test_every_engine_is_measured(
     if spark.missing() and not os.environ.get("CI"):
         pytest.skip(spark.missing())
     uri = register(coefs)
-    arguments = (f"model={uri}", "rows=4000", "texts=500", "rounds=2", f"out={tmp_path}/out")
+    arguments = (
+        f"model={uri}",
+        "rows=4000",
+        "texts=500",
+        "rounds=2",
+        "partitions=[1,3]",
+        f"out={tmp_path}/out",
+    )
     monkeypatch.setattr(sys, "argv", ["benchmark_score", *arguments])
     benchmark_score.main()
     table = pd.read_csv(tmp_path / "out/scoring.csv").set_index("engine").to_dict("index")
-    assert list(table) == ["arrow", "spark", "spark-files"]
+    assert list(table) == ["arrow", "spark, 1 partition", "spark, 3 partitions", "spark_udf"]
     for row in table.values():
         assert row["rows_per_second"] > 10
         assert row["least"] <= row["times_arrow"] <= row["most"]
     assert table["arrow"]["least"] == table["arrow"]["most"] == 1
-    assert table["spark"]["start_seconds"] > 1
+    assert table["spark, 1 partition"]["start_seconds"] > 1
     assert "MB for 400 rows and" in capsys.readouterr().out

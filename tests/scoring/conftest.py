@@ -1,17 +1,16 @@
-"""A model of texts and a table of all kinds of columns, for what scores texts in Parquet."""
+"""What answers texts, a table of all kinds of columns, and requests good and bad: for what scores Parquet."""
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
-import mlflow
 import pyarrow as pa
 import pytest
 
 from tests.conftest import ROOT
-from token_approx.lifecycle.registry import log_text_model
-from token_approx.scoring.arrow import ScoringModel, downloaded
+from token_approx.estimator.estimator import Estimator
+from token_approx.scoring.answers import Scorer, checked_scorer
 
 TEXTS = [
     "The boats were coming in, one after the other.",
@@ -24,18 +23,9 @@ TEXTS = [
 
 
 @pytest.fixture(scope="session")
-def text_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScoringModel]:
-    """Return the committed default model as MLflow keeps it, in a folder."""
-    folder = tmp_path_factory.mktemp("text_model")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-        mlflow.set_experiment("models")
-        with mlflow.start_run():
-            logged = log_text_model(json.loads((ROOT / "output/model_coefs.json").read_bytes()), "card")
-        path = mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(folder / "model"))
-    with downloaded(path, 0.95) as model:
-        yield model
+def scorer() -> Scorer:
+    """Return what answers texts with the committed default model."""
+    return checked_scorer("text", 0.95, Estimator.load(ROOT / "output"))
 
 
 @pytest.fixture
@@ -61,3 +51,40 @@ def table() -> pa.Table:
             "a.b `c`": pa.array(["d"] * n, pa.large_string()),
         }
     )
+
+
+def _body(text: str, **more: Any) -> str:  # noqa: ANN401 - JSON
+    said = {"model": "claude-opus-5", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}
+    return json.dumps(said | more)
+
+
+IMAGE = {"type": "image", "source": {"type": "url", "url": "https://example.invalid/a.png"}}
+# Requests that can be read, in three formats; then what is none, with the beginning of why.
+GOOD = [
+    _body("How many tokens is this request?"),
+    _body("And this?", model="gpt-5.4"),
+    json.dumps({"model": "gemini-2.5-flash", "contents": [{"role": "user", "parts": [{"text": "Hi."}]}]}),
+    _body("", messages=[{"role": "user", "content": [IMAGE, {"type": "text", "text": "What is it?"}]}]),
+    # Half of a surrogate pair, in the name of a field that is not known: no UTF-8 has it.
+    _body("\ud83d", **{"odd \ud83d": "more"}),
+]
+BAD = {
+    "": "the request is not valid JSON",
+    "{": "the request is not valid JSON",
+    "quagga": "the request is not valid JSON",
+    "[]": "the request is of type list",
+    "null": "the request is of type NoneType",
+    "[" * 100_000: "the request is nested more than 200 levels deep",
+    '{"max_tokens": 9}': "the request names no model",
+    '{"model": "claude-opus-5", "quagga": 9}': "the request has none of the fields messages",
+    _body("Hi.", model="quagga-1"): "unknown model",
+    _body("Hi.", model={"quagga": 1}): "the request names no model",
+}
+
+
+@pytest.fixture(scope="session")
+def requests() -> pa.Table:
+    """Return a table of requests, good and bad ones by turns, a null, and their teams."""
+    bodies = [*GOOD, None, *BAD]
+    teams = [f"team {number % 2}" for number in range(len(bodies))]
+    return pa.table({"id": range(len(bodies)), "request": bodies, "team": teams})

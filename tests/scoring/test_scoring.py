@@ -1,9 +1,12 @@
 """Texts in Parquet are scored as the estimator does, in constant memory, and written whole or not at all."""
 
+import json
+import math
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,45 +16,48 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
+from tests.scoring.conftest import BAD, GOOD
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
-from token_approx.scoring import arrow as scoring
+from token_approx.estimator.request import request_model_for
 from token_approx.scoring import parquet_input as scoring_input
 from token_approx.scoring import parquet_output as scoring_output
-from token_approx.scoring.arrow import ScoringModel, downloaded, score_with_arrow
-from token_approx.scoring.parquet_input import RESULTS, open_texts
-from token_approx.scoring.parquet_output import staged, totals
+from token_approx.scoring import pieces as scoring
+from token_approx.scoring.answers import Scorer, checked_scorer
+from token_approx.scoring.parquet_input import RESULTS, open_input
+from token_approx.scoring.parquet_output import reasons, staged, totals
+from token_approx.scoring.pieces import score_in_turn
 
 ESTIMATOR = Estimator.load(ROOT / "output/model_coefs.json")
 
 
-def score(source: Path, output: Path, model: ScoringModel, column: str = "text") -> pa.Table:
+def score(source: Path, output: Path, scorer: Scorer) -> pa.Table:
     """Score a file or folder into the folder `output`, and return what was written."""
     with staged(output, source, overwrite=False) as folder:
-        score_with_arrow(open_texts(source, column), model.model, 0.95, folder)
+        score_in_turn(open_input(source, scorer.holds, holds=scorer.holds), scorer, folder)
     return pq.read_table(output)
 
 
-def test_every_row_with_its_estimate(tmp_path: Path, table: pa.Table, text_model: ScoringModel) -> None:
+def test_every_row_with_its_estimate(tmp_path: Path, table: pa.Table, scorer: Scorer) -> None:
     """Rows, order, columns and types are the input's as Parquet keeps them; nulls are answered with nulls."""
     pq.write_table(table, tmp_path / "in.parquet")
     done: list[int] = []
     with staged(tmp_path / "out", tmp_path / "in.parquet", overwrite=False) as folder:
-        score_with_arrow(
-            open_texts(tmp_path / "in.parquet", "text"), text_model.model, 0.9, folder, done.append
+        score_in_turn(
+            open_input(tmp_path / "in.parquet", "text"), replace(scorer, confidence=0.9), folder, done.append
         )
     found = pq.read_table(tmp_path / "out")
     assert sum(done) == len(table)
-    assert found.column_names == [*table.column_names, *RESULTS.names]
+    assert found.column_names == [*table.column_names, *RESULTS["text"].names]
     plain = {"team": pa.string(), "at": pa.timestamp("us", "UTC"), "a.b `c`": pa.string()}
     for field in table.schema:
         kind = plain.get(field.name, field.type)
         assert found.schema.field(field.name).type == kind
         assert found[field.name].to_pylist() == table[field.name].cast(kind).to_pylist()
-    for row in found.select(["text", *RESULTS.names]).to_pylist():
+    for row in found.select(["text", *RESULTS["text"].names]).to_pylist():
         text = row.pop("text")
         if text is None:
-            assert row == dict.fromkeys(RESULTS.names)
+            assert row == dict.fromkeys(RESULTS["text"].names)
         else:
             assert row == {
                 "input_tokens": ESTIMATOR.estimate(text),
@@ -60,41 +66,41 @@ def test_every_row_with_its_estimate(tmp_path: Path, table: pa.Table, text_model
             }
 
 
-def test_a_folder_of_files(tmp_path: Path, table: pa.Table, text_model: ScoringModel) -> None:
+def test_a_folder_of_files(tmp_path: Path, table: pa.Table, scorer: Scorer) -> None:
     """Files are scored in the order of their names, those in folders below too; hidden ones are not."""
     (tmp_path / "in/more").mkdir(parents=True)
     for name, start in (("b", 10), ("a", 0), ("more/c", 20)):
         pq.write_table(table.slice(start, 10), tmp_path / f"in/{name}.parquet")
     for name in ("_metadata.parquet", ".c.parquet", "notes.txt"):
         (tmp_path / "in" / name).write_text("no Parquet")
-    texts = open_texts(tmp_path / "in", "text")
+    texts = open_input(tmp_path / "in", "text")
     assert len(texts) == 30
-    assert score(tmp_path / "in", tmp_path / "out", text_model)["id"].to_pylist() == list(range(30))
+    assert score(tmp_path / "in", tmp_path / "out", scorer)["id"].to_pylist() == list(range(30))
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_few_rows(tmp_path: Path, table: pa.Table, text_model: ScoringModel, rows: int) -> None:
+def test_few_rows(tmp_path: Path, table: pa.Table, scorer: Scorer, rows: int) -> None:
     """An input without a row has an output without one, which has all columns."""
     pq.write_table(table.slice(0, rows), tmp_path / "in.parquet")
-    found = score(tmp_path / "in.parquet", tmp_path / "out", text_model)
+    found = score(tmp_path / "in.parquet", tmp_path / "out", scorer)
     assert len(found) == rows
-    assert found.column_names == [*table.column_names, *RESULTS.names]
+    assert found.column_names == [*table.column_names, *RESULTS["text"].names]
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["part-00000.parquet"]
     assert totals(tmp_path / "out")["rows"].tolist() == [rows][:rows]
 
 
 def test_pieces_and_row_groups_have_their_size(
-    tmp_path: Path, table: pa.Table, text_model: ScoringModel, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, table: pa.Table, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large file is scored in pieces, each a part file of several row groups, and no row is lost."""
     monkeypatch.setattr(scoring_input, "PIECE_BYTES", 8_000)
     monkeypatch.setattr(scoring, "MOST_ROWS", 2)
     monkeypatch.setattr(scoring, "ROW_GROUP_BYTES", 1_000)
     pq.write_table(table, tmp_path / "in.parquet", row_group_size=4)
-    pieces = open_texts(tmp_path / "in.parquet", "text").pieces
+    pieces = open_input(tmp_path / "in.parquet", "text").pieces
     assert 2 < len(pieces) < 12
     assert [group for piece in pieces for group in piece.row_groups] == list(range(12))
-    found = score(tmp_path / "in.parquet", tmp_path / "out", text_model)
+    found = score(tmp_path / "in.parquet", tmp_path / "out", scorer)
     assert found["id"].to_pylist() == list(range(len(table)))
     parts = sorted((tmp_path / "out").iterdir())
     assert [path.name for path in parts] == [f"part-{number:05d}.parquet" for number in range(len(pieces))]
@@ -159,16 +165,14 @@ def test_bad_input(
     pq.write_table(table.drop_columns(["raw"]), tmp_path / "mixed/b.parquet")
     pq.write_table(table.append_column("in_domain", table["kept"]), tmp_path / "scored.parquet")
     with pytest.raises(InputError, match=message) as refused:
-        open_texts(tmp_path / name, column, group_by)
+        open_input(tmp_path / name, column, group_by)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("place", "damage"), [(1000, b"\xff\xfe"), (4, bytes(20))], ids=["no UTF-8", "no page"]
 )
-def test_damage_is_told_and_leaves_nothing(
-    place: int, damage: bytes, tmp_path: Path, text_model: ScoringModel
-) -> None:
+def test_damage_is_told_and_leaves_nothing(place: int, damage: bytes, tmp_path: Path, scorer: Scorer) -> None:
     """Bytes that are no text, and pages that cannot be read: one line, no output, no part of one."""
     path = tmp_path / "in.parquet"
     plain = {"compression": "none", "use_dictionary": False, "write_statistics": False}
@@ -177,21 +181,21 @@ def test_damage_is_told_and_leaves_nothing(
         file.seek(place)
         file.write(damage)
     with pytest.raises(InputError, match=r"in.parquet is damaged") as told:
-        score(path, tmp_path / "out", text_model)
+        score(path, tmp_path / "out", scorer)
     assert "\n" not in str(told.value)
     assert [left.name for left in tmp_path.iterdir()] == ["in.parquet"]
 
 
-def test_an_output_is_not_replaced_unasked(tmp_path: Path, table: pa.Table, text_model: ScoringModel) -> None:
+def test_an_output_is_not_replaced_unasked(tmp_path: Path, table: pa.Table, scorer: Scorer) -> None:
     """What exists stays, unless it is to be overwritten and holds nothing but part files."""
     source, output = tmp_path / "in.parquet", tmp_path / "out"
     pq.write_table(table, source)
-    score(source, output, text_model)
+    score(source, output, scorer)
     pq.write_table(table.slice(0, 3), source)
     with pytest.raises(InputError, match=r"out exists already. Give another output, or overwrite=true"):
-        score(source, output, text_model)
+        score(source, output, scorer)
     with staged(output, source, overwrite=True) as folder:
-        score_with_arrow(open_texts(source, "text"), text_model.model, 0.95, folder)
+        score_in_turn(open_input(source, "text"), scorer, folder)
     assert len(pq.read_table(output)) == 3
     (output / "notes.txt").write_text("mine")
     with (
@@ -245,13 +249,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 PROGRAM = """
 import re, sys
 from pathlib import Path
-from token_approx.scoring.arrow import downloaded, score_with_arrow
-from token_approx.scoring.parquet_input import open_texts
+from token_approx.estimator.estimator import Estimator
+from token_approx.scoring.answers import checked_scorer
+from token_approx.scoring.parquet_input import open_input
 from token_approx.scoring.parquet_output import staged
+from token_approx.scoring.pieces import score_in_turn
 model, source, output = sys.argv[1:]
-with downloaded(model, 0.95) as loaded, staged(Path(output), Path(source), overwrite=False) as folder:
+scorer = checked_scorer("text", 0.95, Estimator.load(model))
+with staged(Path(output), Path(source), overwrite=False) as folder:
     print("begins", flush=True)
-    score_with_arrow(open_texts(Path(source), "text"), loaded.model, 0.95, folder)
+    score_in_turn(open_input(Path(source), "text"), scorer, folder)
 print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
@@ -265,7 +272,7 @@ def write_many(path: Path, rows: int) -> None:
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_input(tmp_path: Path, text_model: ScoringModel) -> None:
+def test_memory_does_not_grow_with_the_input(tmp_path: Path) -> None:
     """Ten times the rows, all in one row group of 200 MB, take less than 60 MB more."""
     peak = {}
     for rows in (40_000, 400_000):
@@ -275,7 +282,7 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path, text_model: Scoring
             sys.executable,
             "-c",
             PROGRAM,
-            str(text_model.path),
+            str(ROOT / "output"),
             str(source),
             str(tmp_path / f"{rows}"),
         )
@@ -286,11 +293,11 @@ def test_memory_does_not_grow_with_the_input(tmp_path: Path, text_model: Scoring
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_no_output(tmp_path: Path, text_model: ScoringModel) -> None:
+def test_a_killed_run_leaves_no_output(tmp_path: Path, scorer: Scorer) -> None:
     """Killed while it writes, a run has made no folder of the output's name; run again, it does."""
     source, output = tmp_path / "in.parquet", tmp_path / "out"
     write_many(source, 200_000)
-    command = (sys.executable, "-c", PROGRAM, str(text_model.path), str(source), str(output))
+    command = (sys.executable, "-c", PROGRAM, str(ROOT / "output"), str(source), str(output))
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout
     assert process.stdout.readline() == "begins\n"
@@ -302,21 +309,71 @@ def test_a_killed_run_leaves_no_output(tmp_path: Path, text_model: ScoringModel)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert not output.exists()
-    score(source, output, text_model)
+    score(source, output, scorer)
     assert pq.read_metadata(output / "part-00000.parquet").num_rows == 200_000
 
 
-def test_a_model_that_is_none_of_texts(tmp_path: Path) -> None:
-    """What is no model, or has no such bound, is refused by one line."""
-    with pytest.raises(InputError, match="cannot be loaded") as refused, downloaded(str(tmp_path), 0.95):
-        pytest.fail("there is no model")
-    assert "\n" not in str(refused.value)
+def test_requests_are_answered_as_the_estimator_does(tmp_path: Path, requests: pa.Table) -> None:
+    """Each request has the total of the shipped model that it names, and what is not counted."""
+    pq.write_table(requests, tmp_path / "in.parquet")
+    found = score(tmp_path / "in.parquet", tmp_path / "out", checked_scorer("request", 0.95))
+    assert found.column_names == ["id", "request", "team", *RESULTS["request"].names]
+    rows = found.select(["request", *RESULTS["request"].names]).to_pylist()
+    for row in rows[: len(GOOD)]:
+        body = json.loads(row["request"])
+        total = Estimator.for_model(body["model"]).request(body)
+        upper = total.upper_bound(0.95)
+        assert row["input_tokens"] == total.tokens > 0
+        assert row["upper_bound"] == (upper if math.isfinite(upper) else None)
+        assert row["in_domain"] == (total.out_of_domain == "")
+        assert [len(row["not_counted"])] == [len(total.not_counted)]
+    assert [row["not_counted"] for row in rows[:3]] == [[], [], []]
+    assert rows[3]["not_counted"] == list(Estimator.for_model("claude-opus-5").request(GOOD[3]).not_counted)
+    assert "odd" in rows[4]["not_counted"][0]
 
 
-def test_a_level_that_the_model_has_not(text_model: ScoringModel) -> None:
-    """A confidence without a bound is refused with those that there are."""
-    with (
-        pytest.raises(InputError, match=r"no bound of confidence 0.5. Its levels: 0.8, 0.9, 0.95\.$"),
-        downloaded(str(text_model.path), 0.5),
-    ):
-        pytest.fail("there is no such bound")
+def test_a_bad_request_is_null_and_its_reason_counted(tmp_path: Path, requests: pa.Table) -> None:
+    """Nothing dies on what is no request: it has nulls and a reason; those add up, and quote nobody."""
+    pq.write_table(requests, tmp_path / "in.parquet")
+    found = score(tmp_path / "in.parquet", tmp_path / "out", checked_scorer("request", 0.95)).to_pylist()
+    assert [found[len(GOOD)][name] for name in RESULTS["request"].names] == [None] * 4
+    for row in found[len(GOOD) + 1 :]:
+        assert [row["input_tokens"], row["upper_bound"], row["in_domain"]] == [None] * 3
+        assert [reason.startswith(BAD[row["request"]]) for reason in row["not_counted"]] == [True]
+    counted = reasons(tmp_path / "out").set_index("reason")["rows"].to_dict()
+    assert sum(counted.values()) == len(BAD)
+    assert counted["the request is not valid JSON"] == 3
+    assert counted["unknown model"] == 1
+    assert "quagga" not in str(counted)
+    whole = totals(tmp_path / "out", holds="request").iloc[0]
+    assert whole["rows"] == len(requests)
+    assert (whole["requests"], whole["partly_counted"], whole["not_read"]) == (len(GOOD), 2, len(BAD))
+    by_team = totals(tmp_path / "out", "team", "request")
+    assert by_team["not_read"].sum() == len(BAD)
+    assert by_team["input_tokens"].sum() == whole["input_tokens"]
+
+
+def test_requests_of_a_model_that_is_given(tmp_path: Path) -> None:
+    """A model of texts takes the model of requests of its family, for bodies without a name too."""
+    body = json.dumps({"max_tokens": 9, "messages": [{"role": "user", "content": "How many tokens?"}]})
+    estimator = Estimator.for_model("claude-opus-5")
+    pq.write_table(pa.table({"request": [body, GOOD[1]]}), tmp_path / "in.parquet")
+    found = score(tmp_path / "in.parquet", tmp_path / "out", checked_scorer("request", 0.9, estimator))
+    assert found["input_tokens"].to_pylist() == [
+        estimator.request(body).tokens,
+        estimator.request(GOOD[1]).tokens,
+    ]
+    assert found["upper_bound"].to_pylist()[0] == estimator.request(body).upper_bound(0.9)
+
+
+def test_a_model_that_cannot_answer() -> None:
+    """A level without a bound, a model of requests for texts, and a family without one, before any row."""
+    texts, requests = Estimator.load(ROOT / "output"), request_model_for("claude-opus-5")
+    with pytest.raises(InputError, match=r"no bound of confidence 0.5. Its levels: 0.8, 0.9, 0.95\.$"):
+        checked_scorer("text", 0.5, texts)
+    with pytest.raises(InputError, match=r"no bound of confidence 0\.5"):
+        checked_scorer("request", 0.5, Estimator.for_model("claude-opus-5"))
+    with pytest.raises(InputError, match=r"counts whole requests\. Give holds=request"):
+        checked_scorer("text", 0.95, requests)
+    with pytest.raises(InputError, match="unknown model 'made-up'"):
+        checked_scorer("request", 0.95, replace(texts, model="made-up"))

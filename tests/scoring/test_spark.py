@@ -1,29 +1,32 @@
 """Spark scores as one process does: same columns, types, rows and files; on real Spark, on this machine."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from token_approx.benchmarks.scoring_speed import engines, worker_peak, write_texts
+from tests.conftest import ROOT
+from tests.scoring.conftest import TEXTS
+from token_approx.benchmarks.scoring_speed import score_with_udf, worker_peak, write_texts
 from token_approx.errors import InputError, MissingExtraError
 from token_approx.scoring import parquet_input as scoring_input
 from token_approx.scoring import spark
-from token_approx.scoring.arrow import ScoringModel
-from token_approx.scoring.parquet_input import RESULTS, open_texts
-from token_approx.scoring.parquet_output import staged, totals
+from token_approx.scoring.answers import Scorer, checked_scorer
+from token_approx.scoring.parquet_input import RESULTS, Input, open_input
+from token_approx.scoring.parquet_output import reasons, staged, totals
+from token_approx.scoring.pieces import score_in_turn
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.slow
-SPARK = ("spark", "spark-files")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,53 +42,66 @@ def there() -> None:
 @pytest.fixture(scope="module")
 def session() -> "Iterator[SparkSession]":
     """Return a Spark session on this machine."""
-    with spark.session("local[2]", "1g") as made:
+    with spark.session("local[2]") as made:
         yield made
 
 
-def score(engine: str, session: "SparkSession", model: ScoringModel, source: Path, output: Path) -> pa.Table:
-    """Score a file or folder with an engine, and return what was written, by id."""
+def score(session: "SparkSession | None", scorer: Scorer, source: Path, output: Path) -> pa.Table:
+    """Score by Spark, or without a session in one process, and return what was written, by id."""
+    rows = open_input(source, scorer.holds, holds=scorer.holds)
     with staged(output, source, overwrite=True) as folder:
-        engines(session, model)[engine](open_texts(source, "text"), folder)
+        if session is None:
+            score_in_turn(rows, scorer, folder)
+        else:
+            spark.score_with_spark(session, rows, scorer, folder)
     return pq.read_table(output).sort_by("id")
 
 
-@pytest.mark.parametrize("engine", SPARK)
 def test_spark_writes_what_one_process_writes(
-    engine: str, session: "SparkSession", text_model: ScoringModel, table: pa.Table, tmp_path: Path
+    session: "SparkSession", scorer: Scorer, table: pa.Table, tmp_path: Path
 ) -> None:
     """Columns of all types, nulls, an empty and a long text: the same table, in files of the same names."""
     source = tmp_path / "in [a] {b}*"
     source.mkdir()
+    # Whole numbers without a sign and nanoseconds are no types of Spark's own.
+    table = table.append_column("odd", pa.array(range(len(table)), pa.uint8()))
+    table = table.append_column("when", pa.array(range(len(table)), pa.timestamp("ns")))
     for number in range(3):
         pq.write_table(table.slice(number * 15, 15), source / f"x={number}, y?.parquet")
-    assert spark.changed_by_spark(open_texts(source, "text")) == ""
-    expected = score("arrow", session, text_model, source, tmp_path / "arrow")
-    found = score(engine, session, text_model, source, tmp_path / "out put")
+    expected = score(None, scorer, source, tmp_path / "in turn")
+    found = score(session, scorer, source, tmp_path / "out put")
     assert found.schema == expected.schema
     assert found.equals(expected)
     assert found["input_tokens"].null_count == 1
     parts = sorted(path.name for path in (tmp_path / "out put").iterdir())
-    assert parts == [f"part-{number:05d}.parquet" for number in range(len(parts))]
-    assert totals(tmp_path / "out put", "team").equals(totals(tmp_path / "arrow", "team"))
+    assert parts == [f"part-{number:05d}.parquet" for number in range(3)]
+    assert totals(tmp_path / "out put", "team").equals(totals(tmp_path / "in turn", "team"))
 
 
-@pytest.mark.parametrize("engine", SPARK)
+def test_requests(session: "SparkSession", requests: pa.Table, tmp_path: Path) -> None:
+    """Requests, good and bad, have the same answers and the same reasons as in one process."""
+    pq.write_table(requests, tmp_path / "in.parquet", row_group_size=4)
+    scorer = checked_scorer("request", 0.95)
+    expected = score(None, scorer, tmp_path / "in.parquet", tmp_path / "in turn")
+    assert score(session, scorer, tmp_path / "in.parquet", tmp_path / "out").equals(expected)
+    assert reasons(tmp_path / "out").equals(reasons(tmp_path / "in turn"))
+    assert expected["input_tokens"].null_count < len(requests)
+
+
 @pytest.mark.parametrize("rows", [0, 1])
 def test_few_rows(
-    engine: str, rows: int, session: "SparkSession", text_model: ScoringModel, table: pa.Table, tmp_path: Path
+    rows: int, session: "SparkSession", scorer: Scorer, table: pa.Table, tmp_path: Path
 ) -> None:
     """An input without rows, or with one, has a part file with all columns."""
     pq.write_table(table.slice(0, rows), tmp_path / "in.parquet")
-    found = score(engine, session, text_model, tmp_path / "in.parquet", tmp_path / "out")
-    assert found.column_names == [*table.column_names, *RESULTS.names]
+    found = score(session, scorer, tmp_path / "in.parquet", tmp_path / "out")
+    assert found.column_names == [*table.column_names, *RESULTS["text"].names]
     assert len(found) == rows
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["part-00000.parquet"]
 
 
-@pytest.mark.parametrize("engine", SPARK)
 def test_a_failure_is_one_line_and_leaves_nothing(
-    engine: str, session: "SparkSession", text_model: ScoringModel, tmp_path: Path
+    session: "SparkSession", scorer: Scorer, tmp_path: Path
 ) -> None:
     """A file that is damaged ends the job with one line, and no output."""
     path = tmp_path / "in.parquet"
@@ -96,57 +112,66 @@ def test_a_failure_is_one_line_and_leaves_nothing(
         file.write(bytes(200))
         file.seek(1000)
         file.write(b"\xff\xfe")
-    with pytest.raises(InputError, match="Spark gives up") as told:
-        score(engine, session, text_model, path, tmp_path / "out")
+    with pytest.raises(InputError, match=r"Spark gives up \(.*in.parquet is damaged") as told:
+        score(session, scorer, path, tmp_path / "out")
     assert "\n" not in str(told.value)
     assert [left.name for left in tmp_path.iterdir()] == ["in.parquet"]
 
 
+@pytest.mark.parametrize("partitions", [1, 2, 0])
 def test_pieces_are_scored_by_several_workers(
+    partitions: int,
     session: "SparkSession",
-    text_model: ScoringModel,
+    scorer: Scorer,
     table: pa.Table,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A file of several pieces becomes as many part files, with every row once."""
+    """A file of several pieces becomes as many part files, with every row once, in any partitions."""
     monkeypatch.setattr(scoring_input, "PIECE_BYTES", 8_000)
     pq.write_table(table, tmp_path / "in.parquet", row_group_size=4)
-    pieces = open_texts(tmp_path / "in.parquet", "text").pieces
-    found = score("spark-files", session, text_model, tmp_path / "in.parquet", tmp_path / "out")
-    assert found["id"].to_pylist() == list(range(len(table)))
-    assert len(list((tmp_path / "out").iterdir())) == len(pieces) > 2
+    rows = open_input(tmp_path / "in.parquet", "text")
+    spark.score_with_spark(session, rows, scorer, tmp_path / "out", partitions)
+    assert pq.read_table(tmp_path / "out").sort_by("id")["id"].to_pylist() == list(range(len(table)))
+    assert len(list((tmp_path / "out").iterdir())) == len(rows.pieces) > 2
 
 
 def test_a_worker_s_memory_does_not_grow_with_the_partition(
-    session: "SparkSession", text_model: ScoringModel, tmp_path: Path
+    session: "SparkSession", scorer: Scorer, tmp_path: Path
 ) -> None:
     """Ten times the rows in one partition, 150 MB of texts, take a worker less than 40 MB more."""
-    before = str(session.conf.get("spark.sql.files.maxPartitionBytes"))
+
+    def in_one(texts: Input, out: Path) -> None:
+        spark.score_with_spark(session, texts, scorer, out, partitions=1)
+
     peaks = []
     for rows in (30_000, 300_000):
         path = tmp_path / f"{rows}.parquet"
         write_texts(path, "".join(f"{number:x} " for number in range(400_000)), rows, 500, 1)
-        peaks.append(worker_peak(session, engines(session, text_model)["spark"], path, tmp_path / "out"))
-    session.conf.set("spark.sql.files.maxPartitionBytes", before)
+        peaks.append(worker_peak(in_one, path, tmp_path / "out"))
     assert 50 < peaks[0] <= peaks[1] < peaks[0] + 40
 
 
-@pytest.mark.parametrize(
-    ("kind", "kept"),
-    [(pa.int16(), True), (pa.uint8(), False), (pa.timestamp("us"), True), (pa.timestamp("ns"), False)],
-)
-def test_types_that_spark_has_not(kind: pa.DataType, *, kept: bool, tmp_path: Path) -> None:
-    """A column that Spark would write with another type, or not at all, is named before Spark starts."""
-    pq.write_table(pa.table({"text": ["a"], "odd": pa.array([1], kind)}), tmp_path / "in.parquet")
-    assert spark.changed_by_spark(open_texts(tmp_path / "in.parquet", "text")) == ("" if kept else "odd")
+def test_spark_udf_of_mlflow(
+    session: "SparkSession",
+    register: Callable[[Mapping[str, Any]], str],
+    scorer: Scorer,
+    tmp_path: Path,
+) -> None:
+    """MLflow's own function of a registered model gives the texts that are there the same answers."""
+    texts = pa.table({"id": range(len(TEXTS)), "text": [text or "" for text in TEXTS]})
+    pq.write_table(texts, tmp_path / "in.parquet")
+    uri = register(json.loads((ROOT / "output/model_coefs.json").read_bytes()))
+    score_with_udf(session, open_input(tmp_path / "in.parquet", "text"), uri, tmp_path / "udf")
+    found = pq.read_table(tmp_path / "udf").sort_by("id")
+    assert found.equals(score(None, scorer, tmp_path / "in.parquet", tmp_path / "in turn"))
 
 
 def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where there is no Java, that is said, and how to mend it; JAVA_HOME goes before PATH."""
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert spark.missing() == "no Java was found. Install Java 17 or later, or set JAVA_HOME."
-    with pytest.raises(MissingExtraError, match="engine=spark: no Java was found"), spark.session("", "1g"):
+    with pytest.raises(MissingExtraError, match="engine=spark: no Java was found"), spark.session(""):
         pytest.fail("there is no Java")
     monkeypatch.delenv("JAVA_HOME")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -160,7 +185,7 @@ import sys
 from token_approx.errors import InputError
 from token_approx.scoring import spark
 try:
-    with spark.session("nonsense://x", "1g"):
+    with spark.session("nonsense://x"):
         pass
 except InputError as error:
     print(error)

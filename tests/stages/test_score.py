@@ -14,10 +14,12 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from omegaconf import OmegaConf
 
+from tests.scoring.conftest import BAD, GOOD
+from tests.scoring.conftest import requests as requests  # noqa: PLC0414 - a fixture
 from tests.stages.test_train import project
-from token_approx.errors import InputError, MissingExtraError
+from token_approx.errors import MissingExtraError
 from token_approx.scoring import spark
-from token_approx.scoring.parquet_input import open_texts
+from token_approx.scoring.parquet_input import open_input
 from token_approx.stages import score
 
 Register = Callable[[Mapping[str, Any]], str]
@@ -137,22 +139,19 @@ def test_mlflow_run_and_an_output_that_exists(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["spark", "spark-files"])
-def test_spark_is_quiet(
-    engine: str, tmp_path: Path, source: Path, register: Register, coefs: dict[str, Any]
-) -> None:
+def test_spark_is_quiet(tmp_path: Path, source: Path, register: Register, coefs: dict[str, Any]) -> None:
     """Spark says nothing on standard error but that it scores, and its run holds the same totals."""
     if spark.missing() and not os.environ.get("CI"):
         pytest.skip(spark.missing())
     done = project(
         tmp_path, sys.executable, "-m", "token_approx.stages.score", f"model={register(coefs)}",
-        f"input={source}", f"output={tmp_path}/out", "column=body", f"engine={engine}",
+        f"input={source}", f"output={tmp_path}/out", "column=body", "engine=spark",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == "Spark scores on this machine.\n"
-    assert f"/s, {engine})" in done.stdout
+    assert "/s, spark)" in done.stdout
     run = last_run()
-    assert run.data.tags["engine"] == engine
+    assert run.data.tags["engine"] == "spark"
     assert run.data.metrics["score/input_tokens"] == 30 * round(TOKENS)
     assert len(pq.read_table(tmp_path / "out")) == 31
 
@@ -161,7 +160,7 @@ def test_spark_is_quiet(
     ("engine", "gigabytes", "there", "chosen"),
     [
         ("auto", 2, "", "arrow"),
-        ("auto", 0, "", "spark-files"),
+        ("auto", 0, "", "spark"),
         ("auto", 0, "no Java", "arrow"),
         ("arrow", 0, "", "arrow"),
         ("spark", 2, "", "spark"),
@@ -173,37 +172,55 @@ def test_which_engine(
     """Auto takes Spark where it is there and the input is large; what is asked for is taken."""
     monkeypatch.setattr(spark, "missing", lambda: there)
     config = OmegaConf.create({"engine": engine, "spark_from_gb": gigabytes, "master": ""})
-    assert score.chosen_engine(config, open_texts(source, "body")) == chosen
+    assert score.chosen_engine(config, open_input(source, "body")) == chosen
 
 
-def test_an_engine_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_cannot_be(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spark that was asked for, by its name or by a master, is not replaced in silence."""
-    pq.write_table(pa.table({"text": ["a"], "odd": pa.array([1], pa.uint8())}), tmp_path / "in.parquet")
-    texts = open_texts(tmp_path / "in.parquet", "text")
-    config = {"engine": "spark", "spark_from_gb": 2, "master": ""}
-    with pytest.raises(InputError, match="engine=spark: Spark would change the type of the column 'odd'"):
-        score.chosen_engine(OmegaConf.create(config), texts)
     monkeypatch.setattr(spark, "missing", lambda: "no Java")
-    config |= {"engine": "auto", "master": "spark://127.0.0.1:7077"}
-    with pytest.raises(MissingExtraError, match="engine=spark: no Java"):
-        score.chosen_engine(OmegaConf.create(config), texts)
+    for asked in ({"engine": "spark", "master": ""}, {"engine": "auto", "master": "spark://127.0.0.1:7077"}):
+        config = OmegaConf.create(asked | {"spark_from_gb": 2})
+        with pytest.raises(MissingExtraError, match="engine=spark: no Java"):
+            score.chosen_engine(config, open_input(source, "body"))
+
+
+def test_requests_each_by_its_own_model(
+    tmp_path: Path, stage: Callable[..., None], requests: pa.Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a model each request is scored as it names; the run says how many were not, and why."""
+    pq.write_table(requests, tmp_path / "in.parquet")
+    stage("holds=request", "input=in.parquet", "output=out", "group_by=team")
+    run = last_run()
+    assert run.info.run_name == "score · each request's model on in.parquet"
+    assert run.data.params["column"] == "request"
+    metrics = {key.removeprefix("score/"): value for key, value in run.data.metrics.items()}
+    found = pq.read_table(tmp_path / "out")
+    assert metrics["input_tokens"] == sum(filter(None, found["input_tokens"].to_pylist())) > 0
+    assert (metrics["rows"], metrics["requests"]) == (len(requests), len(GOOD))
+    assert (metrics["partly_counted"], metrics["not_read"]) == (2, len(BAD))
+    assert f"not read  {len(BAD)} rows are no request that can be read" in capsys.readouterr().out
+    table = MlflowClient().download_artifacts(run.info.run_id, "tables/not_read.csv", str(tmp_path))
+    assert "the request is not valid JSON,3" in Path(table).read_text().splitlines()
+    holds = {path.name for path in tmp_path.rglob("*") if path.is_file() and b"quagga" in path.read_bytes()}
+    assert holds == {"in.parquet", "part-00000.parquet"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["input=in.parquet", "output=out"], "score needs a model. Give model=models:/<name>@champion"),
-        (["model=m", "output=out"], "score needs texts. Give input=<Parquet file, or folder of them>"),
+        (["holds=page"], "holds=page is unknown. Valid values: text, request"),
+        (["model=m", "output=out"], "score needs an input. Give input=<Parquet file, or folder of them>"),
         (["model=m", "input=in.parquet"], "score needs an output. Give output=<the folder to make>"),
         (["input=none"], "none is not a file or folder"),
         (["column=txt"], "has no column 'txt'. Give column=<one of body, team>"),
         (["output=in.parquet"], "in.parquet overlaps with the input in.parquet"),
-        (["engine=flink"], "engine=flink is unknown. Valid values: auto, arrow, spark, spark-files"),
+        (["engine=flink"], "engine=flink is unknown. Valid values: auto, arrow, spark."),
         (["confidence=95"], "confidence=95 is not a level between 0 and 1. Give one, such as 0.95"),
         (["price_per_million=cheap"], "price_per_million=cheap is not valid. Give a number of at least 0"),
         (["overwrite=maybe"], "overwrite=maybe is not true or false"),
-        (["model=models:/none@champion"], "models:/none@champion cannot be loaded"),
-        (["model=in.parquet"], "in.parquet cannot be loaded"),
+        (["model=models:/none@champion"], "models:/none@champion cannot be downloaded"),
+        (["model=in.parquet"], "in.parquet is not a valid model_coefs.json"),
         (["colum=body"], "unknown colum (did you mean column?)"),
     ],
 )

@@ -19,10 +19,11 @@ from token_approx.benchmarks.scoring_speed import (
 from token_approx.benchmarks.throughput import mixed_text
 from token_approx.errors import InputError
 from token_approx.files import write_whole
+from token_approx.lifecycle.loading import load_model, pinned
 from token_approx.lifecycle.tracking import table_csv
 from token_approx.scoring import spark
-from token_approx.scoring.arrow import ScoringModel, downloaded
-from token_approx.scoring.parquet_input import open_texts
+from token_approx.scoring.answers import Scorer, checked_scorer
+from token_approx.scoring.parquet_input import TEXT, Input, open_input
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 
@@ -43,12 +44,14 @@ def benchmark_score(config: DictConfig) -> None:
         raise InputError("benchmark_score needs a model. Give model=models:/<name>@champion.")
     folders = [Path(folder) for folder in config.text] or [Path(sysconfig.get_path(name)) for name in PATHS]
     text = mixed_text(folders, config.texts * config.size, config.seed)
-    with downloaded(config.model, CONFIDENCE) as model, tempfile.TemporaryDirectory() as folder:
+    uri = pinned(config.model)
+    scorer = checked_scorer(TEXT, CONFIDENCE, load_model(uri).estimator)
+    with tempfile.TemporaryDirectory() as folder:
         files = {rows: Path(folder, f"{rows}.parquet") for rows in (config.rows // 10, config.rows)}
         for rows, path in files.items():
             write_texts(path, text, rows, config.size, config.seed)
-        table = _speeds(config, model, files[config.rows])
-        peaks = _peaks(config, model, list(files.values()))
+        table = _speeds(config, scorer, uri, files[config.rows])
+        peaks = _peaks(config, scorer, list(files.values()))
     write_whole(Path(config.out, "scoring.csv"), table_csv(table))
     title = f"{config.rows:,} texts of {config.size} bytes, {config.cores} cores for Spark"
     console.table(title, table.rename(columns=SHOWN))
@@ -57,15 +60,16 @@ def benchmark_score(config: DictConfig) -> None:
     console.notice(f"written: {Path(config.out, 'scoring.csv')}")
 
 
-def _speeds(config: DictConfig, model: ScoringModel, path: Path) -> pd.DataFrame:
+def _speeds(config: DictConfig, scorer: Scorer, uri: str, path: Path) -> pd.DataFrame:
     started = time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as folder,
-        spark.session(f"local[{config.cores}]", config.spark_memory) as session,
+        spark.session(f"local[{config.cores}]") as session,
     ):
         start = time.perf_counter() - started
         # The first round also does what is done once, such as importing libraries in every worker.
-        rounds = measure(engines(session, model), open_texts(path, "text"), folder, 1 + config.rounds)
+        scores = engines(session, scorer, uri, config.partitions)
+        rounds = measure(scores, open_input(path, TEXT), folder, 1 + config.rounds)
     counted = rounds[1:]
     times = counted.rdiv(counted[ARROW], axis="index")
     pace = config.rows / counted.median()
@@ -84,14 +88,14 @@ def _speeds(config: DictConfig, model: ScoringModel, path: Path) -> pd.DataFrame
     ).reset_index(names="engine")
 
 
-def _peaks(config: DictConfig, model: ScoringModel, paths: list[Path]) -> list[float]:
+def _peaks(config: DictConfig, scorer: Scorer, paths: list[Path]) -> list[float]:
     # In a session of its own: a worker that is used again remembers what it took before.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        spark.session(f"local[{config.cores}]", config.spark_memory) as session,
-    ):
-        score = engines(session, model)["spark"]
-        return [worker_peak(session, score, path, Path(folder, "out")) for path in paths]
+    with tempfile.TemporaryDirectory() as folder, spark.session(f"local[{config.cores}]") as session:
+
+        def score(texts: Input, out: Path) -> None:
+            spark.score_with_spark(session, texts, scorer, out, partitions=1)
+
+        return [worker_peak(score, path, Path(folder, "out")) for path in paths]
 
 
 def main() -> None:

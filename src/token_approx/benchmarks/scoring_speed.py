@@ -1,21 +1,24 @@
 """How fast texts in Parquet are scored by each engine, and what memory Spark's workers take."""
 
+import logging
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from token_approx.scoring import spark
-from token_approx.scoring.arrow import ScoringModel, score_with_arrow
-from token_approx.scoring.parquet_input import Texts, open_texts
+from token_approx.scoring.answers import Scorer
+from token_approx.scoring.parquet_input import Input, open_input
+from token_approx.scoring.pieces import score_in_turn
+from token_approx.scoring.spark import score_with_spark
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 ARROW = "arrow"
 CONFIDENCE = 0.95
 ROW_GROUP = 50_000
-Score = Callable[[Texts, Path], None]
+Score = Callable[[Input, Path], None]
 
 
 def write_texts(path: Path, text: str, rows: int, size: int, seed: int) -> None:
@@ -39,18 +42,35 @@ def write_texts(path: Path, text: str, rows: int, size: int, seed: int) -> None:
             writer.write_table(pa.table({"id": ids, "text": texts.take(pa.array(chosen))}))
 
 
-def engines(session: "SparkSession", model: ScoringModel) -> dict[str, Score]:
-    """Return what scores some texts into a folder, by engine."""
+def engines(session: "SparkSession", scorer: Scorer, uri: str, partitions: Sequence[int]) -> dict[str, Score]:
+    """Return what scores some texts into a folder, by engine: this process, Spark, MLflow's `spark_udf`."""
     return {
-        ARROW: lambda texts, folder: score_with_arrow(texts, model.model, CONFIDENCE, folder),
-        "spark": lambda texts, folder: spark.score_with_spark(session, texts, model.path, CONFIDENCE, folder),
-        "spark-files": lambda texts, folder: spark.score_files_with_spark(
-            session, texts, model.path, CONFIDENCE, folder
-        ),
+        ARROW: lambda texts, folder: score_in_turn(texts, scorer, folder),
+        **{_title(count): _by_spark(session, scorer, count) for count in partitions},
+        "spark_udf": lambda texts, folder: score_with_udf(session, texts, uri, folder),
     }
 
 
-def measure(scores: Mapping[str, Score], texts: Texts, folder: str, rounds: int) -> pd.DataFrame:
+def score_with_udf(session: "SparkSession", texts: Input, uri: str, folder: Path) -> None:
+    """Write texts with the estimates of a registered model, as MLflow's own `spark_udf` makes them."""
+    # It warns that the model is run with the libraries that are here, which is what was asked for.
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.ERROR)
+    result = "input_tokens long, upper_bound long, in_domain boolean"
+    udf = mlflow.pyfunc.spark_udf(session, uri, result, env_manager="local")
+    frame = session.read.parquet(*(f"file://{file.absolute()}" for file in texts.files))
+    answered = frame.withColumn("answer", udf(frame[texts.column]))
+    answered.select(*texts.schema.names, "answer.*").write.parquet(f"file://{folder.absolute()}")
+
+
+def _title(partitions: int) -> str:
+    return f"spark, {partitions} partition{'s' if partitions > 1 else ''}"
+
+
+def _by_spark(session: "SparkSession", scorer: Scorer, partitions: int) -> Score:
+    return lambda texts, folder: score_with_spark(session, texts, scorer, folder, partitions)
+
+
+def measure(scores: Mapping[str, Score], texts: Input, folder: str, rounds: int) -> pd.DataFrame:
     """Return the seconds that each engine (columns) takes in each round (rows), all engines in turns."""
     out = Path(folder, "out")
     return pd.DataFrame(
@@ -58,17 +78,16 @@ def measure(scores: Mapping[str, Score], texts: Texts, folder: str, rounds: int)
     )
 
 
-def worker_peak(session: "SparkSession", score: Score, path: Path, folder: Path) -> float:
-    """Return the most memory in MB that a Python worker has taken once a file was scored, in one partition.
+def worker_peak(score: Score, path: Path, folder: Path) -> float:
+    """Return the most memory in MB that a Python worker has taken once a file was scored.
 
     Known on Linux, from /proc.
     """
-    session.conf.set("spark.sql.files.maxPartitionBytes", str(2**40))
-    _seconds(score, open_texts(path, "text"), folder)
+    _seconds(score, open_input(path, "text"), folder)
     return max(_peaks(), default=float("nan"))
 
 
-def _seconds(score: Score, texts: Texts, folder: Path) -> float:
+def _seconds(score: Score, texts: Input, folder: Path) -> float:
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
     score(texts, folder)

@@ -31,7 +31,7 @@ class LoadedModel:
 
 
 def load_model(model: str) -> LoadedModel:
-    """Load a model by its URI (`models:/…`, `runs:/…`) or by the path of a model_coefs.json.
+    """Load a model by its URI (`models:/…`, `runs:/…`) or by the path of a model_coefs.json or its folder.
 
     Raises:
         InputError: it cannot be had, or is none of ours.
@@ -57,5 +57,6 @@ def pinned(uri: str) -> str:
 
 
 def _loaded(name: str, path: Path) -> LoadedModel:
+    path = path / COEFS if path.is_dir() else path
     estimator = Estimator.load(path)  # checks what is read below
     return LoadedModel(name, json.loads(path.read_bytes()), estimator)

@@ -1,4 +1,4 @@
-"""Parquet in: a file or a folder of texts, checked before any of them is scored."""
+"""Parquet in: a file or a folder of texts or requests, checked before any of them is scored."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,18 @@ import pyarrow.parquet as pq
 
 from token_approx.errors import InputError
 
-# What scoring adds to the input's columns; null where the text is.
-RESULTS = pa.schema([("input_tokens", pa.int64()), ("upper_bound", pa.int64()), ("in_domain", pa.bool_())])
-
+TEXT, REQUEST = "text", "request"
+_NUMBERS = [("input_tokens", pa.int64()), ("upper_bound", pa.int64()), ("in_domain", pa.bool_())]
+# What scoring adds to the input's columns, by what the scored column holds; null where its value is.
+RESULTS = {
+    TEXT: pa.schema(_NUMBERS),
+    REQUEST: pa.schema([*_NUMBERS, ("not_counted", pa.list_(pa.string()))]),
+}
 
 # Of a piece's columns, before compression: what a task takes at a time.
 PIECE_BYTES = 64 * 2**20
+# Read from a file at a time and column, so that a row group of any size streams through.
+BUFFER_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Parquet files of one schema, in pieces; the texts are in `column`.
+class Input:
+    """Parquet files of one schema, in pieces; `column` holds texts, or requests as JSON: `holds` says which.
 
     The schema is as Parquet has it: nullable, without dictionaries and the like of the program that wrote it.
     `rows` are all rows, `row_bytes` is about what one takes in memory.
@@ -38,6 +44,7 @@ class Texts:
     pieces: tuple[Piece, ...]
     schema: pa.Schema
     column: str
+    holds: str
     rows: int
     row_bytes: float
 
@@ -52,12 +59,19 @@ class Texts:
 
     @property
     def place(self) -> int:
-        """Return which of the columns holds the texts."""
+        """Return which of the columns is scored."""
         return int(self.schema.get_field_index(self.column))
 
+    @property
+    def results(self) -> pa.Schema:
+        """Return what scoring adds to the columns."""
+        return RESULTS[self.holds]
 
-def open_texts(path: Path, column: str, group_by: str = "") -> Texts:
+
+def open_input(path: Path, column: str, group_by: str = "", holds: str = TEXT) -> Input:
     """Look at a Parquet file, or at all *.parquet files in and below a folder.
+
+    `column` holds texts ("text"), or each provider's requests as JSON ("request").
 
     Raises:
         InputError: there is none, one cannot be read or has other columns than the first, a column is
@@ -76,9 +90,9 @@ def open_texts(path: Path, column: str, group_by: str = "") -> Texts:
         pieces += _pieces(file, sizes)
         rows += metadata.num_rows
         size += sum(sizes)
-    _check_columns(path, first, column, group_by)
+    _check_columns(path, first, column, group_by, holds)
     pieces = pieces or [Piece(files[0], ())]
-    return Texts(files, tuple(pieces), first, column, rows, size / max(rows, 1))
+    return Input(files, tuple(pieces), first, column, holds, rows, size / max(rows, 1))
 
 
 def _pieces(file: Path, sizes: Sequence[int]) -> Iterator[Piece]:
@@ -140,7 +154,7 @@ def _footer(file: Path) -> tuple[pq.FileMetaData, pa.Schema]:
         raise InputError(f"{file} is not a readable Parquet file ({reason}). Give another input.") from error
 
 
-def _check_columns(path: Path, schema: pa.Schema, column: str, group_by: str) -> None:
+def _check_columns(path: Path, schema: pa.Schema, column: str, group_by: str, holds: str) -> None:
     for parameter, name in (("column", column), ("group_by", group_by)):
         if name and name not in schema.names:
             near = difflib.get_close_matches(name, schema.names, n=1)
@@ -156,11 +170,11 @@ def _check_columns(path: Path, schema: pa.Schema, column: str, group_by: str) ->
     for name in schema.names:
         if schema.names.count(name) > 1:
             raise InputError(f"{path} has two columns {name!r}. Rename one.")
-    taken = [name for name in RESULTS.names if name in schema.names]
+    taken = [name for name in RESULTS[holds].names if name in schema.names]
     if taken:
         raise InputError(f"{path} has a column {taken[0]!r} already. Rename it, or score its source.")
     if group_by == column:
-        raise InputError(f"group_by={group_by} would put the texts into the run. Give another column.")
+        raise InputError(f"group_by={group_by} would put the {holds}s into the run. Give another column.")
     if group_by and not _is_label(schema.field(group_by).type):
         found = schema.field(group_by).type
         raise InputError(f"group_by={group_by} is {found}. Give a column of strings, whole numbers or dates.")
