@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.conftest import ROOT
-from token_approx.lifecycle.registry import log_text_model
+from token_approx.lifecycle.registry import log_model
 from token_approx.scoring.arrow import ScoringModel, downloaded
 
 TEXTS = [
@@ -32,7 +32,7 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScoringMode
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
         mlflow.set_experiment("models")
         with mlflow.start_run():
-            logged = log_text_model(json.loads((ROOT / "output/model_coefs.json").read_bytes()), "card")
+            logged = log_model(json.loads((ROOT / "output/model_coefs.json").read_bytes()), "card")
         path = mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(folder / "model"))
     with downloaded(path, 0.95) as model:
         yield model
