@@ -23,7 +23,7 @@ from sklearn.linear_model import LinearRegression
 from token_approx.errors import InputError
 from token_approx.fitting.candidates import Model
 from token_approx.lifecycle.promotion import CHAMPION
-from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.lifecycle.registry import create_version, log_model, registered_name
 from token_approx.text import kernel
 
 pytest_plugins = ["tests.postgres"]
@@ -126,7 +126,7 @@ def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Mappi
         client, name = MlflowClient(), registered_name(content["model"])
         mlflow.set_experiment("models")
         with mlflow.start_run() as run:
-            logged = log_text_model(content, "card")
+            logged = log_model(content, "card")
             version = create_version(client, name, logged, run, "card", {})
         client.set_registered_model_alias(name, CHAMPION, version)
         monkeypatch.delenv("MLFLOW_EXPERIMENT_ID", raising=False)  # processes choose their own

@@ -14,8 +14,9 @@ from .errors import (
 
 if TYPE_CHECKING:
     from .estimator.conversation import RunningCount
+    from .estimator.decision import Decision
     from .estimator.estimator import Estimates, Estimator
-    from .estimator.total import Decision, Total
+    from .estimator.total import Total
 
 __all__ = [
     "Decision",
@@ -34,7 +35,7 @@ __version__ = "0.2.0"
 
 # numpy takes a tenth of a second to import: who wants the version or an error alone need not wait for it.
 _LATER = {
-    "Decision": ".estimator.total",
+    "Decision": ".estimator.decision",
     "Estimates": ".estimator.estimator",
     "Estimator": ".estimator.estimator",
     "RunningCount": ".estimator.conversation",

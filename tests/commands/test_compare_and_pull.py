@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bpe_openai as bpe_openai_package
 import mlflow
 from mlflow.tracking import MlflowClient
 
@@ -13,7 +14,7 @@ from tests.conftest import ROOT
 from token_approx import Estimator
 from token_approx.commands.compare import EXACT
 from token_approx.estimator.shipped import DEFAULTS, shipped_families
-from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.lifecycle.registry import create_version, log_model, registered_name
 from token_approx.reporting.peers import bpe_openai
 
 TEXT = (ROOT / "README.md").read_text()
@@ -32,6 +33,8 @@ def test_compare_counts_in_every_way(run: Run, tmp_path: Path) -> None:
         assert counts.pop(name) == [Estimator.for_model(name).estimate(text) for text in texts]
     assert counts.pop(str(coefs)) == [Estimator.load(coefs).estimate(text) for text in texts]
     assert counts.pop("chars/4") == [round(len(TEXT) / 4), round(6 / 4)]
+    old = bpe_openai_package.get_encoding("cl100k_base").encode_ordinary
+    assert counts.pop("cl100k_base, exact (bpe-openai)") == [len(old(text)) for text in (TEXT, "\ufffdHello")]
     exact = [round(bpe_openai()(text)) for text in (TEXT, "\ufffdHello")]
     assert counts == {f"o200k_base, exact ({name})": exact for name in ("tiktoken", "rs-bpe", "bpe-openai")}
 
@@ -72,7 +75,7 @@ def test_pull_and_use_what_was_pulled(run: Run) -> None:
     """The files that it names are an estimator's, --model reads the registry, and nothing else is told."""
     mlflow.set_experiment("token-approx")
     with mlflow.start_run() as started:
-        logged = log_text_model(json.loads((DEFAULTS / "claude_3.json").read_text()), "A card.")
+        logged = log_model(json.loads((DEFAULTS / "claude_3.json").read_text()), "A card.")
     name = registered_name("claude_3")
     version = create_version(MlflowClient(), name, logged, started, "A card.", {})
     MlflowClient().set_registered_model_alias(name, "champion", version)

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+import bpe_openai
 import pytest
 
 from tests.commands.conftest import COMMAND, Run
@@ -77,6 +78,7 @@ def test_json_of_a_folder(run: Run, folder: Path) -> None:
             "lower_bound": MODEL.lower_bound(text, 0.8),
             "in_domain": not MODEL.out_of_domain(text),
             "out_of_domain": MODEL.out_of_domain(text),
+            "byte_bound": len(text.encode()),
         }
         for path, text in texts.items()
     ]
@@ -138,6 +140,41 @@ def test_a_limit_is_judged_by_the_exit_code(run: Run, tmp_path: Path) -> None:
         assert done.stdout.split() == [str(MODEL.estimate(text)).encode() for text in texts]
         content = json.loads(run("count", "a", "b", "--limit", limit, "--json").stdout)
         assert (content["limit"], content["decision"]) == (limit, word)
+        assert content["step"] == ("ask" if word == "ask" else "bound")
+
+
+def test_an_exact_tokenizer_is_asked_where_bounds_cannot_decide(run: Run, tmp_path: Path) -> None:
+    """Files and input are counted together, the exit code is that of the count, and JSON says the step."""
+    (tmp_path / "a").write_text(PROSE)
+    count = bpe_openai.get_encoding("o200k_base").encode_ordinary
+    truth = len(count(PROSE)) + len(count(PROSE[::-1]))
+    for limit, code, word in ((truth, 0, "fits"), (truth - 1, 2, "exceeds")):
+        asked = ("count", "a", "-", "--limit", limit, "--exact", "installed")
+        done = run(*asked, stdin=PROSE[::-1].encode())
+        assert done.returncode == code
+        notice = (
+            f"{word}: the total is {truth:,} tokens, counted by bpe-openai, and the limit is {limit:,}.\n"
+        )
+        assert done.stderr.decode() == notice
+        content = json.loads(run(*asked, "--json", stdin=PROSE[::-1].encode()).stdout)
+        assert (content["decision"], content["step"]) == (word, "exact")
+        assert run(*asked[:-2], stdin=PROSE[::-1].encode()).returncode == 3
+    far = json.loads(run("count", "a", "--limit", 10**6, "--exact", "installed", "--json").stdout)
+    assert (far["decision"], far["step"]) == ("fits", "bytes")
+
+
+def test_exact_that_cannot_be_used(run: Run, tmp_path: Path) -> None:
+    """Without a limit it has no use; a path that is no tokenizer.json, or a word unknown, is one line."""
+    (tmp_path / "a").write_text(PROSE)
+    (tmp_path / "broken.json").write_text("{")
+    assert run("count", "a", "--exact", "installed").returncode == 64
+    limit = MODEL.estimate(PROSE)
+    broken = run("count", "a", "--limit", limit, "--exact", "broken.json")
+    assert (broken.returncode, broken.stderr.count(b"\n")) == (1, 1)
+    assert b"broken.json cannot be read as a tokenizer.json" in broken.stderr
+    unknown = run("count", "a", "--limit", limit, "--exact", "always")
+    assert unknown.returncode == 1
+    assert b"exact='always' is not known" in unknown.stderr
 
 
 def test_out_of_the_domain_no_limit_is_trusted(run: Run, tmp_path: Path) -> None:
@@ -172,7 +209,7 @@ def test_a_model_without_bounds(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model_coefs.json").write_text(json.dumps(coefs))
     content = json.loads(run("count", "--coefs", ".", "--json", stdin=b"abc").stdout)
     assert content["total"] == {"tokens": 3, "upper_bound": None, "lower_bound": None, "in_domain": True,
-                                "out_of_domain": ""}  # fmt: skip
+                                "out_of_domain": "", "byte_bound": None}  # fmt: skip
     done = run("count", "--coefs", ".", "--limit", 5, "nowhere")
     assert done.stderr == b"error: The model has no bound of confidence 0.95. Its levels: none.\n"
     assert done.returncode == 1

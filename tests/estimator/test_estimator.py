@@ -23,7 +23,7 @@ from token_approx.estimator.catalogue import catalogue
 from token_approx.estimator.estimator import BASIC, Estimator, rounded
 from token_approx.estimator.shipped import DEFAULTS, shipped_families
 from token_approx.fitting.bounds import evaluate_bounds
-from token_approx.lifecycle.registry import create_version, log_text_model, registered_name
+from token_approx.lifecycle.registry import create_version, log_model, registered_name
 from token_approx.text.counts import count
 from token_approx.text.features import features, shipped_table
 
@@ -151,7 +151,7 @@ def test_a_registered_version_is_loaded_by_its_uri() -> None:
     coefs = json.loads((DEFAULTS / "o200k_base.json").read_text())
     mlflow.set_experiment("token-approx")
     with mlflow.start_run() as run:
-        logged = log_text_model(coefs, "A card.")
+        logged = log_model(coefs, "A card.")
     name = registered_name("o200k_base")
     version = create_version(MlflowClient(), name, logged, run, "A card.", {})
     MlflowClient().set_registered_model_alias(name, "champion", version)

@@ -14,7 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from token_approx.lifecycle.patience import patiently
 from token_approx.lifecycle.promotion import RECORDS, Challenge, PromotionDecision, PromotionRule, promote
-from token_approx.lifecycle.registry import create_version, log_text_model
+from token_approx.lifecycle.registry import create_version, log_model
 
 NAME = "token-approx-made-up"
 # What changes the store, of all that MLflow's client does while a version is logged, registered and promoted.
@@ -58,7 +58,7 @@ def register(
     client = MlflowClient()
     mlflow.set_experiment("promoting")
     with mlflow.start_run() as run:
-        logged = log_text_model(coefs(weight), "# Card")
+        logged = log_model(coefs(weight), "# Card")
         version = patiently(
             lambda: create_version(client, NAME, logged, run, "# Card", {RECORDS: records}), rule.patience
         )

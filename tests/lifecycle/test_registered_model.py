@@ -29,7 +29,7 @@ from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
 from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
-from token_approx.lifecycle.registry import CARD, create_version, log_text_model
+from token_approx.lifecycle.registry import CARD, create_version, log_model
 from token_approx.text.features import shipped_table
 
 NAME = "token-approx-claude-3-7-sonnet-latest"
@@ -77,7 +77,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Store:
         coefs = json.loads((ROOT / "output" / COEFS).read_text())
         mlflow.set_experiment("e")
         with mlflow.start_run() as run:
-            logged = log_text_model(coefs, "# Card\n")
+            logged = log_model(coefs, "# Card\n")
             version = create_version(MlflowClient(), NAME, logged, run, "# Card\n", {})
         MlflowClient().set_registered_model_alias(NAME, "champion", version)
     return Store(folder)

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import typer
 
 from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
 from token_approx.commands.texts import TextReader, notice, whole
+from token_approx.errors import InputError, MissingExtraError
 from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.exact import exact_tokenizer
 from token_approx.estimator.shipped import shipped_families
 from token_approx.reporting.peers import PEERS, TARGET, available
 
@@ -17,10 +20,12 @@ Examples:
   token-approx compare README.md
   token-approx compare a.py b.json --coefs calibrated --json
 
-The exact tokenizers are those that are installed: pip install 'token-approx[benchmark]'
+The exact tokenizers are those that are installed: pip install 'token-approx[benchmark,ctok]'
 """
 RULE = "chars/4"
 EXACT = ("tiktoken", "rs-bpe", "bpe-openai")
+# Between what an exact tokenizer counts for and its library, in a row's name.
+SEPARATOR = ", exact ("
 Count = Callable[[bytes], float]
 
 
@@ -33,8 +38,9 @@ def compare(
     """Count texts by every shipped model and by exact tokenizers.
 
     Prints a row for each way to count: characters / 4, every shipped model, and every exact tokenizer that is
-    installed. Each text has a column, and so has the total of several texts. The last column shows how far
-    the total is from the exact count of o200k_base. --model or --coefs adds a row.
+    installed, or whose tokenizer.json one's own catalogue names. Each text has a column, and so has the total
+    of several texts. The last column shows how far the total is from the exact count of the same family,
+    where there is one (of o200k_base for characters / 4). --model or --coefs adds a row.
     """
     counters = _counters()
     if model is not None or coefs is not None:
@@ -57,27 +63,32 @@ def _counters() -> dict[str, Count]:
     loaded, absent = available({name: PEERS[name] for name in (RULE, *EXACT)})
     for name, reason in absent.items():
         notice(f"{name} is left out: {reason}")
+    counters: dict[str, Count] = {RULE: _of_string(loaded[RULE])}
+    for family in shipped_families():
+        counters[family] = Estimator.for_model(family).estimate
+        if family == TARGET:
+            continue
+        with suppress(InputError, MissingExtraError):  # most are not there, and need not be
+            tokenizer = exact_tokenizer(family)
+            counters[f"{family}{SEPARATOR}{tokenizer.name})"] = _of_string(tokenizer.count)
+    exact = {f"{TARGET}{SEPARATOR}{name})": _of_string(loaded[name]) for name in EXACT if name in loaded}
+    return counters | exact
 
-    def of_string(name: str) -> Count:
-        return lambda text: loaded[name](text.decode("utf-8", "replace"))
 
-    estimates: dict[str, Count] = {name: Estimator.for_model(name).estimate for name in shipped_families()}
-    exact = {_exact(name): of_string(name) for name in EXACT if name in loaded}
-    return {RULE: of_string(RULE)} | estimates | exact
-
-
-def _exact(name: str) -> str:
-    return f"{TARGET}, exact ({name})"
+def _of_string(count: Callable[[str], float]) -> Count:
+    return lambda text: count(text.decode("utf-8", "replace"))
 
 
 def _table(texts: Sequence[str], rows: Mapping[str, Sequence[int]]) -> str:
     columns = [*texts, *(["total"] if len(texts) != 1 else [])]
-    exact = next((sum(rows[_exact(name)]) for name in EXACT if _exact(name) in rows), 0)
-    shown = [["", *columns, "off" if exact else ""]]
+    exact = {name.partition(SEPARATOR)[0]: sum(counts) for name, counts in rows.items() if SEPARATOR in name}
+    shown = [["", *columns, "off" if any(exact.values()) else ""]]
     for name, counts in rows.items():
         cells = [*counts, sum(counts)][: len(columns)]
-        off = f"{sum(counts) / exact - 1:+.1%}" if exact and name in (RULE, TARGET) else ""
-        shown.append([name, *(f"{cell:,}" for cell in cells), off])
+        truth = exact.get(TARGET if name == RULE else name, 0)
+        shown.append(
+            [name, *(f"{cell:,}" for cell in cells), f"{sum(counts) / truth - 1:+.1%}" if truth else ""]
+        )
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     lines = (
         "  ".join(

@@ -35,6 +35,14 @@ Model = Annotated[
         " one of MLflow's registry: models:/NAME@champion, models:/NAME/VERSION, runs:/ID/NAME.",
     ),
 ]
+ExactTokenizer = Annotated[
+    str,
+    typer.Option(
+        metavar="HOW",
+        help="Where the bounds cannot decide on --limit: `installed` asks an exact tokenizer that is"
+        " installed for the model, a path that tokenizer.json; `never` asks none.",
+    ),
+]
 Coefs = Annotated[
     Path | None, typer.Option(metavar="PATH", help="A model_coefs.json, or the folder it is in.")
 ]

@@ -1,17 +1,20 @@
 """What `token-approx count` found: in JSON, and as a table for a terminal."""
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from token_approx.estimator.total import Decision
+from token_approx.estimator.decision import Decision, Known, Step, decided
+from token_approx.estimator.exact import ExactCount
 
 
 @dataclass(frozen=True)
 class FileCount:
     """The tokens of one text, or of several together; the bounds are None where there are none.
 
-    `out_of_domain` says why a text is unlike those that the model was fitted on, "" if it is not.
+    `byte_bound` are the most tokens that its bytes can have. `out_of_domain` says why a text is unlike those
+    that the model was fitted on, "" if it is not.
     """
 
     path: str
@@ -20,12 +23,30 @@ class FileCount:
     lower_bound: int | None
     in_domain: bool
     out_of_domain: str = ""
+    byte_bound: int | None = None
 
-    def decide(self, limit: int) -> Decision:
-        """Return whether it fits a limit of tokens; without bounds nobody knows."""
-        if self.upper_bound is not None and self.upper_bound <= limit:
-            return "fits"
-        return "exceeds" if self.lower_bound is not None and self.lower_bound > limit else "ask"
+
+def decide(counts: Sequence[FileCount], limit: int, exact: Callable[[], ExactCount] | None) -> Decision:
+    """Return whether counts fit a limit of tokens together; `exact` counts them exactly, if it is asked."""
+    found = total(counts)
+    low, high = found.lower_bound or 0, _or_infinite(found.upper_bound)
+    steps: list[tuple[Step, Callable[[], Known]]] = [
+        ("bytes", lambda: Known(0, _or_infinite(found.byte_bound), "by the number of bytes")),
+        ("bound", lambda: Known(low, high, _bounds(found))),
+    ]
+    if exact is not None:
+        steps.append(("exact", lambda: _exactly(exact())))
+    return decided(limit, steps)
+
+
+def _exactly(counted: ExactCount) -> Known:
+    if counted.tokens is None:
+        return Known(0, math.inf, counted.reason)
+    return Known(counted.tokens, counted.tokens, f"{counted.tokens:,.0f} tokens, {counted.reason}")
+
+
+def _or_infinite(tokens: int | None) -> float:
+    return math.inf if tokens is None else tokens
 
 
 def total(counts: Sequence[FileCount]) -> FileCount:
@@ -33,6 +54,7 @@ def total(counts: Sequence[FileCount]) -> FileCount:
     return FileCount(
         path="total",
         tokens=sum(found.tokens for found in counts),
+        byte_bound=_sum([found.byte_bound for found in counts]),
         upper_bound=_sum([found.upper_bound for found in counts]),
         lower_bound=_sum([found.lower_bound for found in counts]),
         in_domain=all(found.in_domain for found in counts),
@@ -42,26 +64,37 @@ def total(counts: Sequence[FileCount]) -> FileCount:
     )
 
 
-def sentence(counts: Sequence[FileCount], limit: int) -> str:
+def sentence(counts: Sequence[FileCount], limit: int, decision: Decision) -> str:
     """Return the decision about a limit, and what it rests on, on one line."""
     together = total(counts)
-    decision = together.decide(limit)
-    if together.upper_bound is None:
-        bounds = f"at least {together.lower_bound or 0:,} tokens"
-    else:
-        bounds = f"{together.lower_bound or 0:,} to {together.upper_bound:,} tokens"
+    if decision.step == "exact":
+        return f"{decision}: the total is {decision.reason}, and the limit is {limit:,}."
     reason = "" if together.in_domain else f" (unlike what the model was fitted on: {together.out_of_domain})"
-    return f"{decision}: the total is {bounds}, and the limit is {limit:,}{reason}."
+    return f"{decision}: the total is {_bounds(together)}, and the limit is {limit:,}{reason}."
 
 
-def as_json(model: str, confidence: float, counts: Sequence[FileCount], limit: int | None) -> str:
+def as_json(
+    model: str, confidence: float, counts: Sequence[FileCount], limit: int | None, decision: Decision | None
+) -> str:
     """Return a JSON object of the total and the files, the largest first."""
     together = asdict(total(counts))
     del together["path"]
     content = {"model": model, "confidence": confidence, "total": together}
-    if limit is not None:
-        content |= {"limit": limit, "decision": total(counts).decide(limit)}
+    if decision is not None:
+        content |= {"limit": limit, **of_decision(decision)}
     return json.dumps(content | {"files": [asdict(found) for found in _by_size(counts)]}, indent=1)
+
+
+def of_decision(decision: Decision) -> dict[str, str]:
+    """Return what JSON says of a decision: the answer, the step that decided, and why."""
+    return {"decision": str(decision), "step": decision.step, "reason": decision.reason}
+
+
+def _bounds(found: FileCount) -> str:
+    low = found.lower_bound or 0
+    if found.upper_bound is None:
+        return f"at least {low:,} tokens"
+    return f"{low:,} to {found.upper_bound:,} tokens"
 
 
 def table(confidence: float, counts: Sequence[FileCount]) -> str:

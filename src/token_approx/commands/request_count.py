@@ -3,13 +3,15 @@
 import json
 from typing import Any
 
+from token_approx.commands.report import of_decision
+from token_approx.estimator.decision import Decision
 from token_approx.estimator.request import RequestTotal
 
 # Entries of what is not counted that a terminal shows; JSON has them all.
 MOST_SHOWN = 10
 
 
-def as_json(total: RequestTotal, confidence: float, limit: int | None) -> str:
+def as_json(total: RequestTotal, confidence: float, limit: int | None, decision: Decision | None) -> str:
     """Return the total, its parts and bounds as a JSON object."""
     content: dict[str, Any] = {
         "model": total.model,
@@ -20,8 +22,8 @@ def as_json(total: RequestTotal, confidence: float, limit: int | None) -> str:
         "parts": dict(total.parts),
         "not_counted": list(total.not_counted),
     }
-    if limit is not None:
-        content |= {"limit": limit, "decision": total.decide(limit, confidence)}
+    if decision is not None:
+        content |= {"limit": limit, **of_decision(decision)}
     return json.dumps(content, indent=1, ensure_ascii=False)
 
 

@@ -1,7 +1,8 @@
 """The catalogue: a model's name, as any provider or gateway writes it -> the family that it belongs to.
 
 The data are in catalogue.json beside this module. A file of one's own in the same format, named by the
-environment variable TOKEN_APPROX_CATALOGUE, adds entries and replaces those of the same name.
+environment variable TOKEN_APPROX_CATALOGUE, adds entries and replaces those of the same name; of a family
+that is known, it need give only the fields that it changes.
 """
 
 import difflib
@@ -135,18 +136,13 @@ def catalogue() -> Catalogue:
 
 @lru_cache(maxsize=4)
 def _read(paths: tuple[str, ...]) -> Catalogue:
-    families: dict[str, Family] = {}
-    models: dict[str, Entry] = {}
+    contents = [(path, _content(path)) for path in paths]
+    families = _families(contents)
+    # A family's name is a model's too: who knows the tokenizer need not know a model of it.
+    models = {name: Entry(name, family, family.framing) for name, family in families.items()}
     newer: list[tuple[str, str]] = []
     not_known: list[str] = []
-    for path in paths:
-        content = _content(path)
-        for place, fields in enumerate(_entries(path, content, "families")):
-            with _Place(path, f"families[{place}]"):
-                family = Family(**fields | {"framing": _framing(fields["framing"])})
-                families[family.name] = family
-                # A family's name is a model's too: who knows the tokenizer need not know a model of it.
-                models[family.name] = Entry(family.name, family, family.framing)
+    for path, content in contents:
         for place, fields in enumerate(_entries(path, content, "models")):
             with _Place(path, f"models[{place}]"):
                 entry = _entry(fields, families)
@@ -160,6 +156,19 @@ def _read(paths: tuple[str, ...]) -> Catalogue:
                 newer.insert(0 if path != str(SHIPPED) else len(newer), (fields["starts"], fields["model"]))
         not_known += map(str, content.get("not_known", ()))
     return Catalogue(families, models, tuple(newer), tuple(not_known))
+
+
+def _families(contents: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Family]:
+    """Return the families of all files; an entry of a later file need not repeat what it does not change."""
+    known: dict[str, dict[str, Any]] = {}
+    families: dict[str, Family] = {}
+    for path, content in contents:
+        for place, fields in enumerate(_entries(path, content, "families")):
+            with _Place(path, f"families[{place}]"):
+                name = str(fields["name"])
+                known[name] = known.get(name, {}) | fields
+                families[name] = Family(**known[name] | {"framing": _framing(known[name]["framing"])})
+    return families
 
 
 def _entry(fields: Mapping[str, Any], families: Mapping[str, Family]) -> Entry:

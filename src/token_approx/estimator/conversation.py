@@ -7,11 +7,13 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..text.counts import count
+from ..text.counts import count, encode
 from ..text.streaming import TextStream
 from .byte_bounds import MESSAGES, TEXTS, message_framing
+from .decision import Decision
+from .exact import NEVER, Exact
 from .request import REQUEST, RequestTotal, messages_total, request_model_for
-from .total import Decision, TextEstimate, Total, rounded
+from .total import TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
@@ -146,7 +148,9 @@ class RunningCount:
             return
         self._known += known_number("framing", framing)
         before, start = self._stream.features(), self._end
-        self._stream.add(text)
+        data = text if isinstance(text, bytes) else encode(text)
+        self._stream.add(data)
+        self._texts.append(data)
         after, self._end = self._stream.features(), self._linear_sum()
         # The domain is told by the piece's own words and lines, and by its cost where it stands.
         alone = vars(count(text))
@@ -162,6 +166,7 @@ class RunningCount:
         """
         self._known = known_number("known_tokens", usage_tokens)
         self._pieces: list[TextEstimate] = []
+        self._texts: list[bytes] = []
         self._messages: list[RequestTotal] = []
         self._first = False
         self._start = self._end = self._linear_sum()
@@ -190,13 +195,16 @@ class RunningCount:
         """Return whether the upper bound is within a limit of tokens."""
         return self.upper_bound(confidence) <= limit
 
-    def decide(self, limit: float, confidence: float = 0.95) -> Decision:
+    def decide(self, limit: float, confidence: float = 0.95, exact: Exact = NEVER) -> Decision:
         """Return `Total.decide` of the context: `fits`, `exceeds`, or `ask` the provider.
 
         It is `ask` instead of `fits` where a message has something that cannot be counted (`not_counted`).
+        An exact tokenizer counts the texts appended since the provider's last figure, as one text.
         """
-        decision = self._total().decide(limit, confidence)
-        return "ask" if decision == "fits" and self.not_counted else decision
+        total = self._total()
+        if exact != NEVER:
+            total = replace(total, counter=self._estimator.counter([b"".join(self._texts)]))
+        return total.decide(limit, confidence, exact)
 
     @property
     def not_counted(self) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, AnyStr, NamedTuple
 
@@ -12,14 +13,16 @@ import numpy.typing as npt
 
 from ..text.counts import encode
 from . import cutting
-from .bounds import Bound, Floats, evaluate_many
-from .byte_bounds import ByteBound
+from .bounds import Bound, Floats, at_level, evaluate_many
+from .byte_bounds import MESSAGES, ByteBound, message_framing
 from .coefs_file import read_coefs
 from .conversation import Message, RunningCount, chat_framing, message_text
+from .decision import Decision
 from .domain import in_domain, out_of_domain
+from .exact import NEVER, Exact, ExactCount, checked, count_exactly
 from .linear_model import BASIC, LinearModel
 from .request import REQUEST, RequestTotal, request_model_for, request_total
-from .total import Decision, TextEstimate, Total, rounded
+from .total import TextEstimate, Total, rounded
 
 __all__ = ["BASIC", "Description", "Estimates", "Estimator", "rounded"]
 
@@ -177,16 +180,33 @@ class Estimator(LinearModel):
         """
         return self._of(text).lower_bound(confidence)
 
-    def decide(self, text: str | bytes, limit: float, confidence: float = 0.95) -> Decision:
+    def decide(
+        self, text: str | bytes, limit: float, confidence: float = 0.95, exact: Exact = NEVER
+    ) -> Decision:
         """Say whether a text fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
 
-        Out of the model's domain a text fits only if its bytes cannot have more tokens; `out_of_domain` says
-        why it is to ask.
+        It is a string, whose `step` and `reason` say what decided: see `Total.decide`. A text whose bytes
+        cannot have more tokens fits at once. With exact="installed" a tokenizer that is installed for the
+        model's family counts the texts that the bounds cannot decide on; `exact` may also be the path of a
+        tokenizer.json. Out of the model's domain a text fits only if its bytes cannot have more tokens, or if
+        it was counted; `out_of_domain` says why it is to ask.
 
         Raises:
-            InputError: the model was exported without bounds of that level.
+            InputError: the model was exported without bounds of that level, or `exact` is not known.
+            MissingExtraError: a tokenizer.json is given, and `tokenizers` is not installed.
         """
-        return self._of(text).decide(limit, confidence)
+        checked(exact)
+        if self.byte_bound and at_level(self.upper, confidence):
+            size = len(text) if isinstance(text, bytes) or text.isascii() else len(encode(text))
+            if (most := self.byte_bound.tokens(size)) <= limit:
+                return Decision("fits", "bytes", f"its bytes cannot have more than {most:,} tokens")
+        total = replace(self._of(text), counter=self.counter([text]))
+        return total.decide(limit, confidence, exact)
+
+    def counter(self, texts: Sequence[str | bytes]) -> Callable[[Exact], ExactCount]:
+        """Return what asks an exact tokenizer for texts, each with the framing that the labels hold."""
+        framing = sum(message_framing(self.model)) * len(texts) if self.counts_of in MESSAGES else 0.0
+        return partial(count_exactly, self.model, self.counts_of, texts, framing)
 
     def out_of_domain(self, text: str | bytes) -> str:
         """Return why a text is unlike the training records, "" if it is not: then bounds hold as promised.
@@ -224,7 +244,8 @@ class Estimator(LinearModel):
         """
         texts = [encode(message_text(message, place)) for place, message in enumerate(messages)]
         found = [self._measured(text) for text in texts]
-        return self.total(found, *chat_framing(self, len(texts), framing))
+        total = self.total(found, *chat_framing(self, len(texts), framing))
+        return replace(total, counter=self.counter(texts))
 
     def request(self, body: Any, model: str = "", wire_format: str = "") -> RequestTotal:  # noqa: ANN401 - a mapping, JSON or an SDK's object
         """Return the estimate of a whole request, as it is sent to a provider.

@@ -15,7 +15,8 @@ from ..text.ngrams import NgramTable
 from .bounds import Bound
 from .catalogue import catalogue
 from .domain import known_range, out_of_domain
-from .total import Decision, TextEstimate, Total, rounded
+from .exact import Exact, ExactCount
+from .total import TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
@@ -45,14 +46,10 @@ class RequestTotal(Total):
     not_counted: tuple[str, ...] = ()
     model: str = ""
 
-    def decide(self, limit: float, confidence: float = 0.95) -> Decision:
-        """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
-
-        Raises:
-            InputError: the model was exported without bounds of that level.
-        """
-        decision = super().decide(limit, confidence)
-        return "ask" if self.not_counted and decision == "fits" else decision
+    @property
+    def unknown(self) -> str:
+        """The first thing in it whose tokens cannot be known; "" if there is none."""
+        return next(iter(self.not_counted), "")
 
 
 def request_total(
@@ -111,10 +108,16 @@ def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
         [TextEstimate(linear_sum, math.inf, _outside(estimator, features, base, table))],
         upper,
         lower,
+        counter=_not_counted_exactly,
         parts=_parts(estimator, values, rounded(linear_sum)),
         not_counted=features.not_counted,
         model=features.model,
     )
+
+
+def _not_counted_exactly(_: Exact) -> ExactCount:
+    # What a provider adds to a request is fitted: the measured bounds hold for that as well as for the texts.
+    return ExactCount(None, "no tokenizer counts what a provider adds to a whole request")
 
 
 def _outside(

@@ -1,13 +1,15 @@
 """Estimates before rounding -> tokens, bounds and decisions, of one text or of several together."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from .bounds import Bound, at_level, evaluate
+from .decision import Decision, Known, Step, decided
+from .exact import NEVER, Exact, ExactCount, checked
 
-Decision = Literal["fits", "exceeds", "ask"]
+NO_TEXTS = "the texts are no longer at hand for a tokenizer"
 
 
 def rounded(linear_sum: float) -> int:
@@ -31,7 +33,8 @@ class Total:
     """Texts taken together: the estimate of each before rounding, and tokens that are known besides.
 
     `framing` are tokens that frame messages, as many as there can be: a lower bound goes without them.
-    `others` are totals by other bounds that belong to it, such as messages among texts.
+    `others` are totals by other bounds that belong to it, such as messages among texts. `counter` asks an
+    exact tokenizer for what the texts have, the framing of messages that is known with them.
 
     The bound of a total is the sum of its texts' bounds: what it takes where their errors go the same way, as
     they do in texts of one kind, and more than it takes where they cancel. Of totals of 2 to 100 documents of
@@ -48,6 +51,7 @@ class Total:
     known: float = 0
     framing: float = 0
     others: Sequence["Total"] = ()
+    counter: Callable[[Exact], ExactCount] | None = field(default=None, repr=False, compare=False)
 
     @property
     def tokens(self) -> int:
@@ -93,20 +97,74 @@ class Total:
         own = self.known + math.fsum(parts)
         return max(0, math.floor(own + math.fsum(other.lower_bound(confidence) for other in self.others)))
 
-    def decide(self, limit: float, confidence: float = 0.95) -> Decision:
+    def decide(self, limit: float, confidence: float = 0.95, exact: Exact = NEVER) -> Decision:
         """Say whether it fits a limit of tokens: `fits`, `exceeds`, or `ask` the provider.
 
-        Where it is to ask because a text is out of the domain, `out_of_domain` has the reason.
+        Four steps decide, each only if the one before cannot tell: the most tokens that the bytes can have,
+        the bounds, with `exact` an exact tokenizer (`installed`: one that is installed for the model's
+        family; or the path of a tokenizer.json), and else it is to ask. The answer's `step` names the one
+        that decided, its `reason` says what it rests on: where it is to ask because a text is out of the
+        domain, `out_of_domain` has the reason.
 
         Raises:
-            InputError: the model was exported without bounds of that level.
+            InputError: the model was exported without bounds of that level, or `exact` is not known.
         """
-        if self.upper_bound(confidence) <= limit:
-            return "fits"
-        return "exceeds" if self.lower_bound(confidence) > limit else "ask"
+        chosen = checked(exact)
+        if self.texts:
+            at_level(self.upper, confidence)
+        steps: list[tuple[Step, Callable[[], Known]]] = [
+            ("bytes", self._by_bytes),
+            ("bound", lambda: self._by_bounds(confidence)),
+        ]
+        if chosen != NEVER:
+            steps.append(("exact", lambda: self._exactly(confidence, chosen)))
+        decision = decided(limit, steps)
+        if decision == "fits" and self.unknown:
+            return Decision("ask", "ask", f"not counted: {self.unknown}")
+        return decision
+
+    @property
+    def unknown(self) -> str:
+        """The first thing in it whose tokens cannot be known, which come on top; "" if there is none."""
+        return next(filter(None, (other.unknown for other in self.others)), "")
 
     @property
     def estimate(self) -> float:
         """The estimate before rounding, in tokens."""
         own = self.known + self.framing + math.fsum(text.linear_sum for text in self.texts)
         return own + math.fsum(other.estimate for other in self.others)
+
+    @property
+    def most_by_bytes(self) -> float:
+        """The most tokens that the texts' bytes can have, infinite where nobody knows."""
+        own = self.known + self.framing + math.fsum(text.most for text in self.texts)
+        return own + math.fsum(other.most_by_bytes for other in self.others)
+
+    def _by_bytes(self) -> Known:
+        most = self.most_by_bytes
+        return Known(0, most, f"its bytes cannot have more than {most:,.0f} tokens")
+
+    def _by_bounds(self, confidence: float) -> Known:
+        least, most = self.lower_bound(confidence), self.upper_bound(confidence)
+        bounds = f"at {confidence:g} the bounds are {least:,} and {most:,} tokens"
+        return Known(least, most, self.out_of_domain or bounds)
+
+    def _exactly(self, confidence: float, exact: Exact) -> Known:
+        # What no tokenizer can count keeps its bounds.
+        parts = [other._exactly(confidence, exact) for other in self.others]  # noqa: SLF001 - its own kind
+        own, reason = replace(self, others=()), ""
+        least: float = own.known
+        most = own.known + own.framing
+        if self.texts:
+            counted = self.counter(exact) if self.counter else ExactCount(None, NO_TEXTS)
+            reason = counted.reason
+            if counted.tokens is None:
+                least, most = own.lower_bound(confidence), own.upper_bound(confidence)
+            else:
+                least, most = least + counted.tokens, most + counted.tokens
+        reasons = dict.fromkeys(filter(None, (reason, *(part.reason for part in parts))))
+        return Known(
+            least + math.fsum(part.least for part in parts),
+            most + math.fsum(part.most for part in parts),
+            "; ".join(reasons),
+        )

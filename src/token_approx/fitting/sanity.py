@@ -10,6 +10,8 @@ import pandas as pd
 
 from token_approx.fitting.candidates import Candidate, LinearFit
 from token_approx.fitting.dataset import Floats
+from token_approx.requests.features import COUNTS
+from token_approx.requests.named import parts_of_name
 from token_approx.text.features import NGRAM
 
 # What providers add to frame one message.
@@ -65,7 +67,7 @@ class Sanity:
     def flags(self, candidate: Candidate, fit: LinearFit, smallest: float) -> list[Flag]:
         """Return what makes no sense about a fitted candidate; `smallest` is its smallest record, in tokens.
 
-        Flags bar it from being chosen if it falls when a text grows (a weight is negative), its estimate of
+        Flags bar it from being chosen if it falls when a text grows (a text's weight is negative), its estimate of
         an empty text is not within 0 to 20 tokens, or on documents under 200 tokens, scaled by its level on
         long ones and without its intercept, its error is more than 2 points above that of the n-gram table
         it weighs most.
@@ -79,7 +81,7 @@ class Sanity:
             known = None
         if known is not None:
             found += _shape(known, weights)
-        negative = [name for name, weight in weights.items() if weight < 0]
+        negative = [name for name, weight in weights.items() if weight < 0 and _must_grow(name)]
         if negative:
             found.append(f"says fewer tokens for a text with more {' or '.join(negative)}")
         if found and known is not None:
@@ -93,6 +95,15 @@ class Sanity:
 def barring(flags: Sequence[Flag]) -> tuple[str, ...]:
     """Return the texts of the flags that bar a candidate."""
     return tuple(flag.text for flag in flags if flag.bars)
+
+
+def _must_grow(name: str) -> bool:
+    """Say whether more of a feature can only be more tokens.
+
+    Of a request's features that is so of its texts alone: a count may stand for a text that is left out, and
+    what holds for a group of models is a difference from what holds for all.
+    """
+    return name not in COUNTS and parts_of_name(name)[1:] == (None, None)
 
 
 def _shape(known: Measured, weights: Mapping[str, float]) -> list[str]:

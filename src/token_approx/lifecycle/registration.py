@@ -30,7 +30,7 @@ def register(
         "test_mae": f"{champion.test['mae']:.6g}",
         promotion.RECORDS: dataset.digest,
     }
-    logged = patiently(lambda: registry.log_text_model(coefs, card), rule.patience)
+    logged = patiently(lambda: registry.log_model(coefs, card), rule.patience)
     version = patiently(lambda: registry.create_version(client, name, logged, run, card, tags), rule.patience)
     challenge = promotion.Challenge(
         name=name,

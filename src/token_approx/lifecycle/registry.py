@@ -1,10 +1,11 @@
-"""MLflow's model registry: one registered model per reference model, each version a model of texts."""
+"""MLflow's model registry: one registered model per reference model, each version a model of texts or of requests."""
 
 import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -18,6 +19,7 @@ from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
+from token_approx.estimator.request import REQUEST
 from token_approx.lifecycle.contract import COEFS, table_files, write_json
 
 CARD = "model_card.md"
@@ -27,14 +29,42 @@ LONGEST_DESCRIPTION = 5000
 # runs with numpy alone.
 CARRIED = ("text", "requests", "estimator")
 BESIDE = ("__init__.py", "errors.py", "files.py")
-EXAMPLE = ["How many tokens will this be?"]
-# The column has no name, so that MLflow takes lists of strings too; the model refuses a column of another.
-SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec("string")]),
-    outputs=Schema(
-        [ColSpec("long", "input_tokens"), ColSpec("long", "upper_bound"), ColSpec("boolean", "in_domain")]
-    ),
-    params=ParamSchema([ParamSpec("confidence", "double", 0.95)]),
+CONFIDENCE = ParamSpec("confidence", "double", 0.95)
+ANSWERS = (
+    ColSpec("long", "input_tokens"),
+    ColSpec("long", "upper_bound"),
+    ColSpec("boolean", "in_domain"),
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a registered model is given and gives: its code, an example, its outputs and parameters."""
+
+    code: str
+    example: str
+    outputs: tuple[ColSpec, ...]
+    params: tuple[ParamSpec, ...]
+
+    @property
+    def signature(self) -> ModelSignature:
+        """The signature; its column has no name, so that MLflow takes lists of strings too.
+
+        The model refuses a column of another name than its own.
+        """
+        return ModelSignature(
+            inputs=Schema([ColSpec("string")]),
+            outputs=Schema(list(self.outputs)),
+            params=ParamSchema(list(self.params)),
+        )
+
+
+OF_TEXTS = Kind("text_model.py", "How many tokens will this be?", ANSWERS, (CONFIDENCE,))
+OF_REQUESTS = Kind(
+    "request_model.py",
+    '{"messages": [{"role": "user", "content": "How many tokens will this be?"}]}',
+    (*ANSWERS, ColSpec("string", "not_counted")),
+    (CONFIDENCE, ParamSpec("model", "string", "")),
 )
 
 
@@ -43,31 +73,34 @@ def registered_name(reference_model: str) -> str:
     return f"token-approx-{reference_model}"
 
 
-def log_text_model(coefs: Mapping[str, Any], card: str) -> ModelInfo:
-    """Log the model of texts, with its card, to the active run.
+def log_model(coefs: Mapping[str, Any], card: str) -> ModelInfo:
+    """Log the model of texts, or of whole requests, with its card, to the active run.
 
     Its files are model_coefs.json and the tables it names, this package's estimator under a name of its own,
     and MLflow's description of them in text; nothing is pickled.
     """
+    kind = OF_REQUESTS if coefs["counts_of"] == REQUEST else OF_TEXTS
     with (
         tempfile.TemporaryDirectory() as folder,
-        as_file(files("token_approx.lifecycle") / "text_model.py") as model,
+        as_file(files("token_approx.lifecycle") / kind.code) as model,
     ):
         path = Path(folder, COEFS)
         write_json(path, coefs)
-        tables = {}
-        for name, table in table_files(coefs).items():
-            tables[name] = Path(folder, table.name)
-            tables[name].write_bytes(table.data)
+        # A model of requests names one table for many features.
+        tables = {table.name: (name, table) for name, table in reversed(table_files(coefs).items())}
+        artifacts = {"model_coefs": str(path)}
+        for file, (name, table) in tables.items():
+            artifacts[name] = str(Path(folder, file))
+            Path(folder, file).write_bytes(table.data)
         package = package_estimator(Path(folder))
         logged: ModelInfo = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(model),
-            artifacts={"model_coefs": str(path)} | {name: str(table) for name, table in tables.items()},
+            artifacts=artifacts,
             code_paths=[str(package)],
             model_config={"package": package.name},
-            signature=SIGNATURE,
-            input_example=EXAMPLE,
+            signature=kind.signature,
+            input_example=[kind.example],
             # Named outright: to infer them, MLflow would load the model in a process of its own.
             pip_requirements=[f"mlflow-skinny=={installed('mlflow-skinny')}", "numpy", "pandas"],
         )

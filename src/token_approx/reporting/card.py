@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table as DrawnTable
 
 from token_approx.fitting.comparison import Comparison
+from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.reporting.facts import Table, error_tables, known_gaps
 from token_approx.reporting.report import Report
 
@@ -20,6 +21,16 @@ RECALIBRATE = (
 # What would begin a link, code, emphasis or HTML; names have underscores inside words alone.
 MARKUP = re.compile(r"[\\`*\[\]<>#]")
 FENCE = "```"
+OF_TEXTS = (
+    "- **In:** strings, as a list, a Series or a column `text`",
+    "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`; null where no text is",
+)
+OF_REQUESTS = (
+    "- **In:** requests' bodies in JSON, as a list, a Series or a column `request`; `model` names the model"
+    " where they do not",
+    "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`, `not_counted` (a JSON list of what"
+    " comes on top); null where no body is",
+)
 # A line of a table is never broken.
 WIDEST = 10_000
 
@@ -45,16 +56,17 @@ def _head(compared: Comparison, coefs: Mapping[str, Any]) -> list[str]:
         f" {len(compared.test)} test records"
     )
     counts_of = _plain_code(coefs["counts_of"])
+    of_requests = coefs["counts_of"] == REQUEST
+    what = "request" if of_requests else "text"
     return [
         f"# Input tokens of {_plain(coefs['model'])}",
         "",
-        f"Estimates how many input tokens `{_plain_code(coefs['model'])}` counts for a text, locally.",
+        f"Estimates how many input tokens `{_plain_code(coefs['model'])}` counts for a {what}, locally.",
         "",
         f"- **Estimate:** {coefs['w0']:.6g} + {features} ({coefs['estimator']})",
-        f"- **Domain:** counts of `{counts_of}`, for texts like the training records (`in_domain`)",
+        f"- **Domain:** counts of `{counts_of}`, for {what}s like the training records (`in_domain`)",
         f"- **Data:** {_plain(compared.dataset.name)}, {records}",
-        "- **In:** strings, as a list, a Series or a column `text`",
-        "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`; null where no text is",
+        *(OF_REQUESTS if of_requests else OF_TEXTS),
     ]
 
 

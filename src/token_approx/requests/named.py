@@ -84,6 +84,13 @@ def parts_of_name(name: str) -> tuple[str, str | None, str | None]:
     return found["base"], found["group"], found["format"]
 
 
+def is_feature(name: str) -> bool:
+    """Say whether a name is of a feature that can be computed from a request."""
+    plain, group, _ = parts_of_name(name)
+    known = plain == "bytes" or plain in COUNTS or plain.removeprefix(TEXT) in TEXT_KINDS
+    return known and group in (None, *GROUPS)
+
+
 def in_group(group: str, model: str) -> bool:
     """Say whether a model belongs to a group of `GROUPS`."""
     return re.match(GROUPS[group], model_key(model)) is not None

@@ -21,6 +21,7 @@ from token_approx.fitting.dataset import Dataset
 from token_approx.fitting.feature_sets import named
 from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.study.storage import VARIABLE, has_password, shown
+from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.lifecycle import export, promotion, registry, tracking
 from token_approx.lifecycle.candidate_runs import log_candidates
 from token_approx.lifecycle.registration import register
@@ -28,6 +29,7 @@ from token_approx.lifecycle.results import check_folder, write_results
 from token_approx.lifecycle.views import share_leaderboard
 from token_approx.reporting.report import Report, report
 from token_approx.reporting.report_page import REPORT, report_page
+from token_approx.requests.named import is_feature
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
 from token_approx.text.features import FEATURES
@@ -103,10 +105,13 @@ def _register(
     config: DictConfig, run: Run, compared: Comparison, reported: Report, coefs: dict[str, Any]
 ) -> promotion.PromotionDecision | None:
     # The version is named in the coefficients' provenance.
-    unknown = [name for name in coefs["feature_set"] if name not in FEATURES]
+    of_requests = coefs["counts_of"] == REQUEST
+    known = is_feature if of_requests else FEATURES.__contains__
+    unknown = [name for name in coefs["feature_set"] if not known(name)]
     if unknown and config.register:
+        what = "a request" if of_requests else "a text"
         console.notice(
-            f"The champion is not registered: it weighs {unknown[0]!r}, which cannot be computed from a text."
+            f"The champion is not registered: it weighs {unknown[0]!r}, which cannot be computed from {what}."
         )
     if unknown or not config.register:
         return None
