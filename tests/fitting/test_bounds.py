@@ -12,8 +12,10 @@ from token_approx.fitting.bounds import (
     evaluate_bounds,
     fewest_records,
     lower_bounds,
+    offered,
     supported,
     upper_bounds,
+    widened,
 )
 from token_approx.reporting.guard import guard_table
 
@@ -49,6 +51,37 @@ def test_levels_need_records() -> None:
     tokens, estimates = made(50, 1)
     with pytest.raises(InputError, match=r"level 0\.99 needs 99 records, and there are 50"):
         upper_bounds(tokens, estimates, [0.99])
+
+
+def test_few_records_get_the_default_level_wide() -> None:
+    """With 10 residuals of 1 to 10 % the largest holds for 10 of 11; widened by 5/10 of it, it is 15 %."""
+    assert offered(7) == [0.8]
+    assert offered(8) == [0.8, 0.95]
+    assert offered(17) == [0.8, 0.9, 0.95]
+    assert offered(99) == list(LEVELS)
+    assert not widened(19, 0.95)
+    estimates = np.full(10, 1000.0)
+    tokens = estimates * (1 + np.arange(1, 11) / 100)
+    upper = upper_bounds(tokens, estimates, [0.9, 0.95])
+    assert at_level(upper, 0.9)[1].factor == pytest.approx(1.10)
+    assert at_level(upper, 0.95)[1].factor == pytest.approx(1.15)
+    assert at_level(lower_bounds(tokens, estimates, [0.95]), 0.95)[1].factor == pytest.approx(0.96)
+    with pytest.raises(InputError, match=r"level 0\.95 needs 8 records, and there are 7"):
+        upper_bounds(tokens[:7], estimates[:7], [0.95])
+    # A truth of nothing: the lower bound is nothing, and not less.
+    assert at_level(lower_bounds(tokens * 0, estimates, [0.95]), 0.95)[1].factor == 0
+
+
+@pytest.mark.parametrize("n", [8, 12, 18])
+def test_few_records_still_hold_the_default_level(n: int) -> None:
+    """Over 300 seeded draws of few records with heavy tails, the widened bounds hold for 95 % on average."""
+    held = []
+    for seed in range(300):
+        tokens, estimates = made(n + 200, seed)
+        for side, sign in ((upper_bounds, 1), (lower_bounds, -1)):
+            limits = evaluate_bounds(side(tokens[:n], estimates[:n], [0.95]), estimates[n:])
+            held.append((sign * tokens[n:] <= sign * limits).mean())
+    assert np.mean(held) >= 0.95
 
 
 def test_size_classes_only_where_all_are_filled() -> None:

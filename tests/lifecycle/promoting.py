@@ -15,6 +15,7 @@ from mlflow.tracking import MlflowClient
 from token_approx.lifecycle.patience import patiently
 from token_approx.lifecycle.promotion import RECORDS, Challenge, PromotionDecision, PromotionRule, promote
 from token_approx.lifecycle.registry import create_version, log_model
+from token_approx.lifecycle.tested_records import TestedRecords, keep
 
 NAME = "token-approx-made-up"
 # What changes the store, of all that MLflow's client does while a version is logged, registered and promoted.
@@ -27,9 +28,9 @@ WRITES = (
 RULE = PromotionRule(when="better", margin=0.01, resamples=200, seed=1, lease=1.0, patience=60.0)
 
 
-def coefs(weight: float) -> dict[str, Any]:
+def coefs(weight: float, level: float = 0.95) -> dict[str, Any]:
     """Return a model of bytes; the truth's weight is 0.25."""
-    line = {"confidence": 0.95, "factor": 1.1, "offset": 0.0, "from": 0.0, "to": None}
+    line = {"confidence": level, "factor": 1.1, "offset": 0.0, "from": 0.0, "to": None}
     return {
         "model": "made-up",
         "feature_set": ["bytes"],
@@ -42,28 +43,50 @@ def coefs(weight: float) -> dict[str, Any]:
     }
 
 
-def challenge(version: str, weight: float, records: str = "same", **changes: Any) -> Challenge:  # noqa: ANN401
-    """Return a version's test: 40 records with the counted tokens around a quarter of their bytes."""
+def measured(records: str = "same", truth: float = 0.25, n: int = 40, fitted: str = "") -> TestedRecords:
+    """Return a version's test: n records, with counted tokens around a share `truth` of their bytes.
+
+    `records` names them; those of the name `fitted` are what the version was fitted on.
+    """
     random = np.random.default_rng(0)
-    size = random.integers(400, 8000, 40).astype(float)
-    features = pd.DataFrame({"bytes": size})
-    tokens = np.round(size / 4 + random.normal(0, 2, 40))
-    return Challenge(NAME, version, features, tokens, weight * size, records, **changes)
+    size = random.integers(400, 8000, n).astype(float)
+    tokens = np.round(size * truth + random.normal(0, 2, n))
+    keys = tuple(f"{records} {number}" for number in range(n))
+    fitted_on = frozenset(f"{fitted} {number}" for number in range(n))
+    return TestedRecords(pd.DataFrame({"bytes": size}), tokens, keys, fitted_on)
+
+
+def challenge(
+    version: str,
+    records: str = "same",
+    on: TestedRecords | None = None,
+    **changes: Any,  # noqa: ANN401
+) -> Challenge:
+    """Return a version's challenge, by default with 40 records."""
+    return Challenge(NAME, version, on or measured(records), records, **changes)
 
 
 def register(
-    weight: float, records: str = "same", rule: PromotionRule = RULE
+    weight: float,
+    records: str = "same",
+    rule: PromotionRule = RULE,
+    on: TestedRecords | None = None,
+    level: float = 0.95,
 ) -> tuple[str, PromotionDecision]:
-    """Register and promote a version, as the main job does, and return it with the decision."""
+    """Register and promote a version, as the main job does, and return it with the decision.
+
+    Its bounds are of `level`, its test records `on`, by default those that `records` names.
+    """
     client = MlflowClient()
     mlflow.set_experiment("promoting")
     with mlflow.start_run() as run:
-        logged = log_model(coefs(weight), "# Card")
+        logged = log_model(coefs(weight, level), "# Card")
+        keep(logged.model_id, on or measured(records))
         version = patiently(
             lambda: create_version(client, NAME, logged, run, "# Card", {RECORDS: records}), rule.patience
         )
-        tested = challenge(version, weight, records)
-        return version, patiently(lambda: promote(client, tested, rule), rule.patience)
+        new = challenge(version, records, on)
+        return version, patiently(lambda: promote(client, new, rule), rule.patience)
 
 
 def killed_at(uri: str, weight: float, write: int) -> None:

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
@@ -15,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
-from tests.lifecycle.promoting import NAME, RULE, challenge, killed_at, register, registered
+from tests.lifecycle.promoting import NAME, RULE, challenge, killed_at, measured, register, registered
 from tests.postgres import Postgres
 from token_approx.errors import StoreError
 from token_approx.lifecycle import lock, promotion
@@ -98,14 +99,79 @@ def test_only_a_better_version_becomes_champion() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_changed_records_make_a_new_champion_unless_it_is_clearly_worse() -> None:
-    """Both are evaluated on the new records; a draw goes to the version that was fitted on them."""
-    register(0.25, "old records")
-    assert register(0.3, "new records")[1].role == "challenger"
+def test_changed_records_make_a_champion_that_wins_on_both() -> None:
+    """It beats the champion on its own records, and is no worse on those that the champion was tested on."""
+    register(0.3, "old records")
+    assert register(0.31, "new records")[1].role == "challenger"
     version, decision = register(0.25, "new records")
     assert decision.role == "champion"
-    assert decision.reason.startswith("the records have changed; the MAE is ")
+    assert decision.reason.startswith("the records have changed; on its own, the MAE is ")
+    assert "; on those of version 1, the MAE is " in decision.reason
     assert champion() == version
+    assert register(0.25, "newest records")[1].role == "challenger", "a draw is no win"
+
+
+@pytest.mark.usefixtures("store")
+def test_the_alias_does_not_swing() -> None:
+    """Two trainings in turn, each good on its own records and bad on the other's: the first one stays."""
+    first, _ = register(0.25, "a", on=measured("a"))
+    other = measured("b", truth=0.3)
+    for _ in range(2):
+        version, decision = register(0.3, "b", on=other)
+        assert decision.role == "challenger", decision.reason
+        assert register(0.25, "a")[1].role == "challenger"
+        assert champion() == first
+    # Let it win on its own by `always`: then the first does not come back either.
+    register(0.3, "b", RULE.__class__(**{**RULE.__dict__, "when": "always"}), other)
+    assert champion() != first
+    assert register(0.25, "a")[1].role == "challenger"
+    assert int(champion()) > int(version)
+
+
+@pytest.mark.usefixtures("store")
+def test_few_test_records_take_no_alias() -> None:
+    """Five test records that a version wins on by far say nothing; nor do those that it was fitted on."""
+    first, _ = register(0.3, "old records")
+    few = register(0.25, "five records", on=measured("five", n=5))[1]
+    assert few.role == "challenger"
+    assert "5 test records are too few to compare on, 20 are enough" in few.reason
+    assert register(0.25, "old records", on=measured("old records", n=19))[1].role == "challenger"
+    seen = register(0.25, "other records", on=measured("other", fitted="old records"))[1]
+    assert seen.role == "challenger"
+    assert "on those of version 1, 0 test records are too few" in seen.reason
+    assert champion() == first
+
+
+@pytest.mark.usefixtures("store")
+def test_a_champion_without_test_records_is_kept(tmp_path: Path) -> None:
+    """A version of an earlier release kept none: only `always` replaces it when the records change."""
+    first, _ = register(0.3, "old records")
+    next(tmp_path.rglob("tested_records.csv")).unlink()
+    decision = register(0.25, "new records")[1]
+    assert decision.role == "challenger"
+    assert decision.reason == (
+        "the records have changed, and version 1 keeps none to compare on. Give promotion.when=always to"
+        " replace it"
+    )
+    assert champion() == first
+    assert register(0.25, "old records")[1].role == "champion", "the same records are enough by themselves"
+
+
+@pytest.mark.usefixtures("store")
+def test_a_version_that_cannot_answer_by_default_is_no_champion() -> None:
+    """With bounds of 90 % alone it is a challenger, even as the first; a champion like it is replaced."""
+    always = RULE.__class__(**{**RULE.__dict__, "when": "always"})
+    version, decision = register(0.25, rule=always, level=0.9)
+    assert decision.role == "challenger"
+    assert decision.reason == (
+        "it cannot answer as it is asked by default (The model has no bound of confidence 0.95. Its levels:"
+        " 0.9.)"
+    )
+    MlflowClient().set_registered_model_alias(NAME, CHAMPION, version)
+    newer, decision = register(0.26)
+    assert decision.role == "champion"
+    assert decision.reason.startswith("version 1 is no champion: it cannot answer")
+    assert champion() == newer
 
 
 @pytest.mark.usefixtures("store")
@@ -116,11 +182,11 @@ def test_rules_and_bars() -> None:
     second, _ = register(0.3)
     always = RULE.__class__(**{**RULE.__dict__, "when": "always"})
     never = RULE.__class__(**{**RULE.__dict__, "when": "never"})
-    assert promotion.promote(client, challenge(second, 0.3), never).role == "registered"
+    assert promotion.promote(client, challenge(second), never).role == "registered"
     assert champion() == first
-    barred = challenge(second, 0.25, barred="extrapolates badly")
+    barred = challenge(second, barred="extrapolates badly")
     assert promotion.promote(client, barred, always).role == "challenger"
-    assert promotion.promote(client, challenge(second, 0.3), always).role == "champion"
+    assert promotion.promote(client, challenge(second), always).role == "champion"
     assert champion() == second
     with pytest.raises(MlflowException, match="alias challenger not found"):
         client.get_model_version_by_alias(NAME, CHALLENGER)
@@ -130,12 +196,12 @@ def test_rules_and_bars() -> None:
 def test_a_champion_that_cannot_be_loaded_or_compared(tmp_path: Path) -> None:
     """One whose files are gone is replaced; one that weighs what the records lack is kept."""
     register(0.25)
-    other = challenge("2", 0.25)
-    other = other.__class__(**{**other.__dict__, "features": other.features.rename(columns={"bytes": "x"})})
+    lacking = measured().features.rename(columns={"bytes": "x"})
+    other = challenge("2", on=replace(measured(), features=lacking))
     register(0.3)
     decision = promotion.promote(MlflowClient(), other, RULE)
     assert decision.reason == (
-        "version 1 cannot be compared: it weighs 'bytes', and these records do not have that feature"
+        "version 1 cannot be compared: the feature 'bytes' is weighed, and not all test records have it"
     )
     (damaged,) = (
         path for path in tmp_path.rglob("model_coefs.json") if '"w_bytes": 0.25' in path.read_text()
@@ -155,7 +221,7 @@ def test_an_incomplete_version_is_never_promoted(tmp_path: Path) -> None:
     for path in tmp_path.rglob("model_coefs.json"):
         path.unlink()
     with pytest.raises((MlflowException, OSError, StoreError)):
-        promotion.promote(MlflowClient(), challenge(second, 0.25), RULE)
+        promotion.promote(MlflowClient(), challenge(second), RULE)
     assert str(MlflowClient().get_model_version_by_alias(NAME, CHAMPION).version) == first
 
 
@@ -267,10 +333,10 @@ def test_a_database_that_goes_away(postgres: Postgres, postgres_store: str) -> N
     assert waiting or second != first
 
     version, _ = register(0.29)
-    tested = challenge(version, 0.26)
+    new = challenge(version)
     postgres.stop()
     with pytest.raises(MlflowException):
-        promotion.promote(MlflowClient(), tested, RULE)
+        promotion.promote(MlflowClient(), new, RULE)
     postgres.start()
-    assert promotion.promote(MlflowClient(), tested, RULE).role == "champion"
+    assert promotion.promote(MlflowClient(), new, RULE).role == "champion"
     assert champion() == version

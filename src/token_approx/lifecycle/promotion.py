@@ -1,4 +1,4 @@
-"""Promotion: the version that the alias `champion` names is one that beat the champion before it.
+"""Promotion: the version that the alias `champion` names answers by default, and beat the one before it.
 
 A version is complete before its alias is set, and setting an alias is one step in the registry's database:
 whenever a run ends, killed or not, there is at most one champion and all its files are there.
@@ -7,23 +7,26 @@ whenever a run ends, killed or not, there is at most one champion and all its fi
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import mlflow
 import numpy as np
-import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from token_approx.errors import InputError, StoreError
+from token_approx.estimator.bounds import at_level
 from token_approx.estimator.estimator import Estimator
-from token_approx.fitting.dataset import Floats
+from token_approx.fitting.bounds import DEFAULT_LEVEL
 from token_approx.fitting.metrics import paired_gain
 from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.lock import exclusive
+from token_approx.lifecycle.patience import is_away
 from token_approx.lifecycle.registry import download
+from token_approx.lifecycle.tested_records import TestedRecords, kept
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 # Tags of a version: which records it was fitted and tested on, and what became of it.
@@ -36,7 +39,10 @@ class PromotionRule:
     """When a version becomes champion.
 
     `better`: if it beats the champion by more than the share `margin` of the champion's mean absolute error,
-    over the whole 95 % interval of `resamples` bootstrap resamples; `always` or `never` decide outright.
+    over the whole 95 % interval of `resamples` bootstrap resamples, on at least `fewest` test records;
+    `always` or `never` decide outright. Where the records changed, it must beat the champion on its own test
+    records, and be no worse by that margin on the champion's, each without what the other was fitted on: of
+    two versions, only one can ever replace the other.
     `lease` and `patience` are in seconds: how long a killed run keeps others waiting, and how long a run
     waits for others.
     """
@@ -47,22 +53,26 @@ class PromotionRule:
     seed: int
     lease: float
     patience: float
+    fewest: int = 20
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """A new version with its test: features and counted tokens (n,) of the records, and its estimates (n,).
+    """A new version with its test records.
 
     `records` is the digest of the dataset, `barred` why the version must not become champion ("": nothing).
     """
 
     name: str
     version: str
-    features: pd.DataFrame
-    tokens: Floats
-    estimates: Floats
+    tested: TestedRecords
     records: str
     barred: str = ""
+
+    @property
+    def uri(self) -> str:
+        """Return the version's URI."""
+        return f"models:/{self.name}/{self.version}"
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,10 @@ def promote(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> 
         decision = PromotionDecision("registered", "promotion.when=never")
         client.set_model_version_tag(name, version, PROMOTION, _explained(decision))
         return decision
-    _check_complete(name, version)
+    # Also shows that files can be read just now: then a champion whose files cannot is broken.
+    barred = challenge.barred or _cannot_answer(challenge.uri)
     with exclusive(client, name, f"version-{int(version):08d}", rule.lease, rule.patience) as held:
-        decision = _decide(client, challenge, rule)
+        decision = _decide(client, replace(challenge, barred=barred), rule)
         _set_alias(client, name, version, decision, held)
         _explain_what_killed_runs_left(client, name, version)
     return decision
@@ -101,11 +112,6 @@ def champion_of(client: MlflowClient, name: str) -> ModelVersion | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-
-
-def _check_complete(name: str, version: str) -> None:
-    # Also shows that files can be read just now: then a champion whose files cannot is broken.
-    _estimator_of(f"models:/{name}/{version}")
 
 
 def _decide(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> PromotionDecision:
@@ -123,34 +129,82 @@ def _decide(client: MlflowClient, challenge: Challenge, rule: PromotionRule) -> 
     return _compare(challenge, champion, rule)
 
 
-def _compare(challenge: Challenge, champion: ModelVersion, rule: PromotionRule) -> PromotionDecision:
-    present = f"version {champion.version}"
+def _cannot_answer(uri: str) -> str:
+    # Why a version cannot do what is asked of a model without more ado, "" where it can.
+    lacking = _lacks_default(_estimator_of(uri))
+    if lacking:
+        return lacking
     try:
-        errors = np.abs(_estimates(challenge, champion) - challenge.tokens)
+        model = mlflow.pyfunc.load_model(uri)
+        model.predict(model.metadata.load_input_example(uri))
+    except MlflowException as error:
+        if is_away(error):
+            raise
+        return f"it does not answer its own example ({str(error).splitlines()[0]})"
+    return ""
+
+
+def _lacks_default(estimator: Estimator) -> str:
+    # Predict, serve, score, truncate and decide ask at this level where no other is given.
+    try:
+        for bounds in (estimator.upper, estimator.lower):
+            at_level(bounds, DEFAULT_LEVEL)
+    except InputError as error:
+        return f"it cannot answer as it is asked by default ({error})"
+    return ""
+
+
+def _compare(challenge: Challenge, champion: ModelVersion, rule: PromotionRule) -> PromotionDecision:
+    present, uri = f"version {champion.version}", f"models:/{challenge.name}/{champion.version}"
+    try:
+        before = _estimator_of(uri)
     except (MlflowException, OSError, StoreError) as error:
         return PromotionDecision("champion", f"{present} cannot be loaded ({str(error).splitlines()[0]})")
+    lacking = _lacks_default(before)
+    if lacking:
+        return PromotionDecision("champion", f"{present} is no champion: {lacking}")
+    changed = champion.tags.get(RECORDS) != challenge.records
+    mine, theirs = challenge.tested, kept(uri) if changed else None
+    if changed and theirs is None:
+        why = f"the records have changed, and {present} keeps none to compare on. Give promotion.when=always"
+        return PromotionDecision("challenger", f"{why} to replace it")
+    rivals = present, before, _estimator_of(challenge.uri)
+    try:
+        if theirs is None:
+            won, measured = _gain(mine, *rivals, rule, beats=True)
+            return PromotionDecision("champion" if won else "challenger", measured)
+        won, measured = _gain(mine.unseen_by(theirs), *rivals, rule, beats=True)
+        holds, on_theirs = _gain(theirs.unseen_by(mine), *rivals, rule, beats=False)
     except KeyError as error:
-        lacking = f"it weighs {error.args[0]!r}, and these records do not have that feature"
-        return PromotionDecision("challenger", f"{present} cannot be compared: {lacking}")
-    own = np.abs(challenge.estimates - challenge.tokens)
-    gain, low, high = paired_gain(errors, own, rule.resamples, rule.seed)
-    least = rule.margin * float(errors.mean())
+        why = f"the feature {error.args[0]!r} is weighed, and not all test records have it"
+        return PromotionDecision("challenger", f"{present} cannot be compared: {why}")
+    reason = f"the records have changed; on its own, {measured}; on those of {present}, {on_theirs}"
+    return PromotionDecision("champion" if won and holds else "challenger", reason)
+
+
+def _gain(
+    tested: TestedRecords,
+    present: str,
+    before: Estimator,
+    after: Estimator,
+    rule: PromotionRule,
+    *,
+    beats: bool,
+) -> tuple[bool, str]:
+    # Whether the new version is good enough on these records, and the figures in words.
+    if len(tested.tokens) < rule.fewest:
+        return False, f"{len(tested.tokens)} test records are too few to compare on, {rule.fewest} are enough"
+    features = {
+        name: tested.features[name].to_numpy(np.float64) for name in {**before.weights, **after.weights}
+    }
+    old, new = (np.abs(each.linear_sums(features) - tested.tokens) for each in (before, after))
+    gain, low, high = paired_gain(old, new, rule.resamples, rule.seed)
+    least = rule.margin * float(old.mean())
     measured = (
-        f"the MAE is {own.mean():.1f}, that of {present} is {errors.mean():.1f} on {len(own)} test records, a"
-        f" gain of {gain:.1f} ({low:.1f} to {high:.1f})"
+        f"the MAE is {new.mean():.1f}, that of {present} is {old.mean():.1f} on {len(tested.tokens)} test"
+        f" records, a gain of {gain:.1f} ({low:.1f} to {high:.1f})"
     )
-    if champion.tags.get(RECORDS) != challenge.records:
-        # The champion may have been fitted on some of them: it is kept only if it is clearly better.
-        return PromotionDecision(
-            "challenger" if high < -least else "champion", f"the records have changed; {measured}"
-        )
-    return PromotionDecision("champion" if low > least else "challenger", measured)
-
-
-def _estimates(challenge: Challenge, champion: ModelVersion) -> Floats:
-    estimator = _estimator_of(f"models:/{challenge.name}/{champion.version}")
-    features = {name: challenge.features[name].to_numpy(np.float64) for name in estimator.weights}
-    return estimator.linear_sums(features)
+    return (low > least if beats else gain >= -least), measured
 
 
 def _estimator_of(uri: str) -> Estimator:

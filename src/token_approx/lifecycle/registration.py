@@ -9,6 +9,7 @@ from mlflow.tracking import MlflowClient
 from token_approx.fitting.comparison import Comparison
 from token_approx.lifecycle import promotion, registry
 from token_approx.lifecycle.patience import patiently
+from token_approx.lifecycle.tested_records import keep, tested_records
 from token_approx.reporting.card import model_card
 from token_approx.reporting.report import Report
 
@@ -31,14 +32,8 @@ def register(
         promotion.RECORDS: dataset.digest,
     }
     logged = patiently(lambda: registry.log_model(coefs, card), rule.patience)
+    tested = tested_records(compared)
+    patiently(lambda: keep(logged.model_id, tested), rule.patience)
     version = patiently(lambda: registry.create_version(client, name, logged, run, card, tags), rule.patience)
-    challenge = promotion.Challenge(
-        name=name,
-        version=version,
-        features=dataset.features.iloc[compared.test],
-        tokens=dataset.tokens[compared.test],
-        estimates=compared.estimates(compared.test),
-        records=dataset.digest,
-        barred=compared.refused,
-    )
+    challenge = promotion.Challenge(name, version, tested, dataset.digest, compared.refused)
     return version, patiently(lambda: promotion.promote(client, challenge, rule), rule.patience)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from token_approx.estimator.bounds import at_level
-from token_approx.fitting.bounds import evaluate_bounds, fewest_records, supported, upper_bounds
+from token_approx.fitting.bounds import evaluate_bounds, offered, upper_bounds
 from token_approx.fitting.candidates import fit
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings, leave_sources_out, out_of_fold
@@ -28,8 +28,8 @@ def calibration(comparison: Comparison, prefer: str = "unseen_source") -> tuple[
 
 
 def levels_of(comparison: Comparison, asked: Sequence[float] | None) -> list[float]:
-    """Return the levels to export: the asked ones, or all that the training records support."""
-    return list(asked) if asked else supported(len(comparison.train))
+    """Return the levels to export: the asked ones, or all that the training records have bounds at."""
+    return list(asked) if asked else offered(len(comparison.train))
 
 
 def coverage_table(
@@ -77,7 +77,7 @@ def _rows(
     calibrated: str, measured: str, inside: Pair, outside: Pair, levels: Sequence[float]
 ) -> Iterator[dict[str, object]]:
     for level in levels:
-        if fewest_records(level) <= len(inside[0]):
+        if offered(len(inside[0]), [level]):
             bounds = at_level(upper_bounds(*inside, [level]), level)
             tokens, limits = outside[0], np.ceil(evaluate_bounds(bounds, outside[1]))
             yield {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from token_approx.fitting.bounds import DEFAULT_LEVEL, fewest_records, true_level, widened
 from token_approx.fitting.comparison import Comparison
 
 WORST_SHOWN = 8
@@ -54,6 +55,13 @@ def _gaps(
         worst = tables["errors_by_category"].iloc[0]
         texts = f"{worst['documents']:.0f} texts"
         yield f"worst category: {worst.iloc[0]}, {worst['mape']:.1f} % off on {texts}"
+    n = len(compared.train)
+    if widened(n, DEFAULT_LEVEL):
+        yield (
+            f"its {100 * DEFAULT_LEVEL:g} % bound is the largest error of {n} training records, widened as"
+            f" was measured on other texts: that error by itself would hold for {100 * true_level(n):.0f} %,"
+            f" and {fewest_records(DEFAULT_LEVEL)} records would need no widening"
+        )
     below = tables["coverage"].query("coverage < 100 * level").nsmallest(1, "coverage")
     for row in below.to_dict("records"):
         yield (
