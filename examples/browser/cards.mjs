@@ -1,0 +1,119 @@
+// What the page shows of an answer: a card per model, the parts of a request, what is not counted.
+import { decide } from "../javascript/model.mjs";
+import { PARTS } from "../javascript/requests/features.mjs";
+import { data } from "./asking.mjs";
+import { byId, dollars, element, percent, whole } from "./elements.mjs";
+
+/** @typedef {(name: string) => void} Remove */
+const MARKS = { fits: "✓ fits", exceeds: "✕ exceeds", ask: "? ask" };
+/** Dollars per million tokens that were entered, by model. @type {Map<string, string>} */ const prices = new Map();
+
+/** Whether what is said of a model fits a window. @param {any} result @param {number | null} limit */
+export const decision = (result, limit) =>
+  limit === null ? "" : decide(result.upper, result.lower, limit, result.not_counted.length > 0);
+
+/** Shows an answer; `remove` takes a model out. */
+export function show(/** @type {any} */ said, /** @type {number | null} */ window, /** @type {Remove} */ remove) {
+  byId("error").textContent = said.error ?? "";
+  const cards = said.results.map((/** @type {any} */ result) => card(result, said, window, remove));
+  byId("cards").replaceChildren(...cards);
+  const good = said.results.filter((/** @type {any} */ { error }) => !error);
+  byId("parts").replaceChildren(...(said.kind === "request" && good.length ? parts(good) : []));
+  byId("not-counted").replaceChildren(...notCounted(good));
+}
+
+function card(/** @type {any} */ result, /** @type {any} */ said, /** @type {number | null} */ window,
+              /** @type {Remove} */ remove) {
+  const { name, error, family } = result, id = `card-${name}`;
+  const away = element("button",
+    { type: "button", onclick: () => remove(name), "aria-label": `Remove ${name}` }, "Remove");
+  const title = element("h3", { id }, name);
+  if (error) return element("li", { className: "card", "aria-labelledby": id }, title,
+    element("p", { className: "warning" }, error), element("footer", {}, element("span"), away));
+  const limit = window ?? result.window, verdict = decision(result, limit);
+  const known = data.catalogue.families.find((/** @type {any} */ one) => one.name === family);
+  const { value, interval_95: interval } = data.coefs[family].error;
+  const typical = `Typical error for texts: ${value.toFixed(1)} % (${interval.map((/** @type {number} */ end) =>
+    end.toFixed(1)).join(" to ")})`;
+  return element("li", { className: "card", "aria-labelledby": id },
+    title, verdict && element("span", { className: `badge ${verdict}` }, MARKS[/** @type {"ask"} */ (verdict)]),
+    element("p", { className: "soft" }, known.title),
+    element("p", { className: "tokens" }, whole(result.tokens), " ", element("small", {}, "tokens, about")),
+    element("p", { className: "bound" }, bound(result)),
+    ...(limit === null ? [element("p", { className: "soft" }, "No window is known: enter one to see whether it fits.")]
+      : gauge(result, limit)),
+    price(result),
+    result.instead && element("p", { className: "warning" }, `Counted as ${result.instead} is.`),
+    result.outside && element("p", { className: "warning" }, outside(result, said)),
+    result.not_counted.length ? element("p", { className: "warning" },
+      `More comes on top: ${result.not_counted.length} not counted, listed below.`) : "",
+    element("footer", { className: "soft" }, element("span", {}, said.kind === "text" ? typical : ""), away));
+}
+
+const bound = (/** @type {any} */ { upper, outside: why }) => upper === null ? "no upper bound is known"
+  : `at most ${whole(upper)} ${why ? "by its bytes" : "(95 % sure)"}`;
+
+function outside(/** @type {any} */ result, /** @type {any} */ said) {
+  const what = said.kind === "text" ? "This text" : "This request's text";
+  if (/^rare_/.test(result.outside)) return `${what} has much that the model never saw, so its bound does not hold.`;
+  return `${what} is unlike those that the model was fitted on, so its bound does not hold: ${result.outside}.`;
+}
+
+function gauge(/** @type {any} */ { tokens, upper }, /** @type {number} */ limit) {
+  const bar = (/** @type {number} */ share) => {
+    const part = element("i");
+    part.style.width = `${Math.min(100, 100 * share)}%`;
+    return part;
+  };
+  const shares = upper === null ? [tokens / limit] : [upper / limit, tokens / limit];
+  return [element("div", { className: "bar", "aria-hidden": "true" }, ...shares.map(bar)),
+          element("p", { className: "soft" }, `${percent(tokens / limit)} of a window of ${whole(limit)}`)];
+}
+
+function price(/** @type {any} */ { name, tokens, upper }) {
+  const id = `price-${name}`, output = element("output", { htmlFor: id });
+  const field = /** @type {any} */ (element("input", { id, inputMode: "decimal", autocomplete: "off",
+    value: prices.get(name) ?? "", placeholder: "0.00" }));
+  const tell = () => {
+    const text = field.value.trim().replace(",", "."), each = Number(text) / 1e6;
+    prices.set(name, field.value);
+    const most = upper === null ? "" : `, at most ${dollars(upper * each)}`;
+    output.textContent = !text ? "" : each >= 0 && Number.isFinite(each) ? `costs ${dollars(tokens * each)}${most}`
+      : "Enter a number such as 2.50.";
+  };
+  field.addEventListener("input", tell);
+  tell();
+  return element("div", { className: "price" }, element("label", { htmlFor: id }, "$ per million"), field, output);
+}
+
+function parts(/** @type {any[]} */ results) {
+  const most = Math.max(1, ...results.flatMap((result) => PARTS.map((part) => result.parts[part])));
+  const cell = (/** @type {number} */ tokens) => {
+    const share = element("span", { className: "share", "aria-hidden": "true" });
+    share.style.width = `${4 * tokens / most}rem`;
+    return element("td", {}, tokens ? share : "", whole(tokens));
+  };
+  const row = (/** @type {string} */ part) => element("tr", {}, element("th", { scope: "row" }, part),
+    ...results.map((result) => cell(result.parts[part])));
+  const heads = ["part", ...results.map(({ name }) => name)].map((name) => element("th", { scope: "col" }, name));
+  const used = PARTS.filter((part) => results.some((result) => result.parts[part]));
+  const table = element("table", { "aria-labelledby": "parts-title" },
+    element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...used.map(row)),
+    element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, "in all"),
+      ...results.map(({ tokens }) => element("td", {}, whole(tokens))))));
+  return [element("h3", { id: "parts-title" }, "Parts of the request, in tokens"),
+          element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Parts" }, table)];
+}
+
+function notCounted(/** @type {any[]} */ results) {
+  const places = new Map();
+  for (const { name, not_counted: list } of results) {
+    for (const place of list) places.set(place, [...(places.get(place) ?? []), name]);
+  }
+  if (!places.size) return [];
+  const items = [...places].map(([place, names]) =>
+    element("li", {}, names.length < results.length ? `${place} (${names.join(", ")})` : place));
+  return [element("h3", {}, "Not counted"),
+          element("p", { className: "soft" }, "Its tokens cannot be known from the request and come on top, so that a"
+            + " request with it never “fits” for certain."), element("ul", {}, ...items)];
+}
