@@ -73,15 +73,11 @@ def main() -> None:
             print(f" {mark} {candidate.name}: {errors[candidate.name]:.2f} % (mean over repositories)")
         borrowed = _borrowed(title, arguments.records)
         found = errors_by_category(dataset, left_out[best.name], LEVEL, RESAMPLES, SEED, borrowed)
-        unbounded = kinds_without_bound(found)
         found = found.set_index("kind")
         print(found[[*COLUMNS, "coverage", "excess", "median_excess"]].round(2).to_string())
         errors_of[title] = found
         if not arguments.dry:
             content = _coefs(dataset, best, left_out[best.name], borrowed, Path(arguments.records))
-            if unbounded:
-                content["kinds_without_bound"] = unbounded
-                check(content)
             write_json(Path(arguments.folder) / f"{dataset.table}.json", content)
     if not arguments.dry and not arguments.datasets:
         table = pd.concat(errors_of, names=["dataset"]).reset_index()
@@ -166,13 +162,10 @@ def _coefs(
             "records_sha256": sha256(records),
         },
     }
-    check(content)
-    return content
-
-
-def check(content: dict[str, Any]) -> None:
-    """Hold what is written against the schema."""
+    if kinds := kinds_without_bound(own, dataset.sources, LEVEL, borrowed):
+        content["kinds_without_bound"] = kinds
     jsonschema.validate(content, json.loads(schema_text()))
+    return content
 
 
 if __name__ == "__main__":

@@ -61,9 +61,18 @@ def test_bounds_hold_as_often_as_they_promise_on_sources_left_out() -> None:
 
 
 def test_a_bound_that_does_not_hold_is_none() -> None:
-    """A kind is named whose bound held for less than 90 %, or of which there was none to try."""
-    errors = pd.DataFrame({"kind": ["tools", "plain", "images"], "coverage": [89.9, 90.0, np.nan]})
-    assert kinds_without_bound(errors) == ["images", "tools"]
+    """A kind is named that errs otherwise on each source, or of which no other source has enough records."""
+    rng = np.random.default_rng(5)
+    kinds = np.array((["plain"] * 100 + ["tools"] * 100) * 4)
+    sources = np.repeat(["a", "b", "c", "d"], 200)
+    estimates = rng.uniform(100, 1000, 800)
+    tokens = estimates * rng.normal(1, 0.02, 800)
+    assert kinds_without_bound(Calibration(tokens, estimates, kinds), sources, 0.95) == []
+    tokens[(kinds == "tools") & (sources == "d")] *= 2
+    assert kinds_without_bound(Calibration(tokens, estimates, kinds), sources, 0.95) == ["tools"]
+    few = slice(0, None, 50)
+    calibration = Calibration(tokens[few], estimates[few], kinds[few])
+    assert kinds_without_bound(calibration, sources[few], 0.95) == ["plain", "tools"]
 
 
 def test_each_kind_has_the_bounds_that_its_records_support() -> None:

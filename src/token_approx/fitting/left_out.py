@@ -67,7 +67,8 @@ def errors_by_category(
     `estimates` (n,) are by fits on other sources. `mape_low` and `mape_high` are the 95 % interval of the
     mean error over resampled sources. A source's bounds are calibrated on all others, and on `borrowed`.
     """
-    limits = _nested_bounds(dataset, estimates, level, borrowed)
+    own = Calibration(dataset.tokens, estimates, dataset.categories)
+    limits = _nested_bounds(own, dataset.sources, level, borrowed)
     errors = 100 * np.abs(estimates / dataset.tokens - 1)
     rows = []
     for category in sorted(set(dataset.categories.tolist())):
@@ -93,13 +94,17 @@ def errors_by_category(
     return pd.DataFrame(rows)
 
 
-def kinds_without_bound(errors: pd.DataFrame) -> list[str]:
-    """Return the kinds of a table of `errors_by_category` whose bound cannot be trusted.
+def kinds_without_bound(
+    calibration: Calibration, sources: Names, level: float, borrowed: Calibration | None = None
+) -> list[str]:
+    """Return the kinds of records whose upper bound of a level cannot be trusted on other sources.
 
     Those are the ones of which it held for less than 90 % of the records, each by the bounds of other
-    sources, or of which there were too few other records to have any.
+    sources (n,) and of `borrowed`, or of which there were too few other records to have any.
     """
-    return sorted(errors["kind"][~(errors["coverage"] >= LEAST_COVERAGE)])
+    held = calibration.tokens <= _nested_bounds(calibration, sources, level, borrowed)
+    kinds = calibration.kinds
+    return [kind for kind in sorted(set(kinds.tolist())) if 100 * held[kinds == kind].mean() < LEAST_COVERAGE]
 
 
 def bounds_by_kind(
@@ -124,15 +129,19 @@ def bounds_of(bounds: Sequence[Bound], kinds: Names, estimates: Floats, level: f
     return np.ceil(limits)
 
 
-def _nested_bounds(dataset: Dataset, estimates: Floats, level: float, borrowed: Calibration | None) -> Floats:
-    limits = np.full(len(dataset), np.nan)
-    for source in np.unique(dataset.sources):
-        mine = dataset.sources == source
-        others = Calibration(dataset.tokens[~mine], estimates[~mine], dataset.categories[~mine])
-        others = others.joined(borrowed)
+def _nested_bounds(
+    calibration: Calibration, sources: Names, level: float, borrowed: Calibration | None
+) -> Floats:
+    limits = np.full(len(sources), np.nan)
+    for source in np.unique(sources):
+        mine = sources == source
+        kinds, estimates = calibration.kinds[mine], calibration.estimates[mine]
+        others = Calibration(
+            calibration.tokens[~mine], calibration.estimates[~mine], calibration.kinds[~mine]
+        ).joined(borrowed)
         if supported(len(others.tokens), [level]):
             upper, _ = bounds_by_kind(others, [level])
-            limits[mine] = bounds_of(upper, dataset.categories[mine], estimates[mine], level)
+            limits[mine] = bounds_of(upper, kinds, estimates, level)
     return limits
 
 

@@ -65,6 +65,8 @@ def model_coefs(
             "records_sha256": sha256(comparison.dataset.path),
         },
     }
+    if reported.kinds_without_bound:
+        content["kinds_without_bound"] = reported.kinds_without_bound
     jsonschema.validate(content, json.loads(schema_text()))
     return content
 

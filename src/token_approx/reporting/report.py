@@ -9,9 +9,10 @@ from joblib import Parallel, delayed
 
 from token_approx.estimator.bounds import Bound
 from token_approx.fitting import comparison as results
-from token_approx.fitting.bounds import by_kind, lower_bounds, upper_bounds
+from token_approx.fitting.bounds import DEFAULT_LEVEL, lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings
+from token_approx.fitting.left_out import Calibration, bounds_by_kind, kinds_without_bound
 from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.reporting import diagnostics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
@@ -26,12 +27,16 @@ MOST_ROWS = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """Tables by name (those with rows), figures (PNG) by name, and the champion's bounds."""
+    """Tables by name (those with rows), figures (PNG) by name, and the champion's bounds.
+
+    `kinds_without_bound` are the kinds of requests whose bound did not hold on sources left out.
+    """
 
     tables: dict[str, pd.DataFrame]
     figures: dict[str, bytes]
     upper: list[Bound]
     lower: list[Bound]
+    kinds_without_bound: list[str]
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -65,9 +70,12 @@ def report(
     """
     asked = levels_of(compared, levels)
     pair = calibration(compared, calibrated_on)
-    kinds = compared.dataset.categories[compared.train]
+    unbounded: list[str] = []
     if compared.dataset.counts_of == REQUEST:
-        upper, lower = (by_kind(side, *pair, kinds, asked) for side in (upper_bounds, lower_bounds))
+        kinds, sources = compared.dataset.categories[compared.train], compared.dataset.sources[compared.train]
+        upper, lower = bounds_by_kind(Calibration(*pair, kinds), asked)
+        if len(set(sources.tolist())) > 1:
+            unbounded = kinds_without_bound(Calibration(*pair, kinds), sources, DEFAULT_LEVEL)
     else:
         upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
     tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
@@ -99,4 +107,5 @@ def report(
         figures=dict(zip(drawn, pictures, strict=True)),
         upper=upper,
         lower=lower,
+        kinds_without_bound=unbounded,
     )
