@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Literal, Protocol
 
-from joblib import Parallel, delayed
-
 from token_approx.fitting.candidates import Candidate, FitError, Model
 from token_approx.fitting.cross_validation import Evaluation, OnRepeat
+from token_approx.fitting.processes import in_processes
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ class Grid:
         conditions: Sequence[str] = (),  # noqa: ARG002 - a grid has nobody to agree with
     ) -> Iterator[Trial]:
         """Yield the candidates' trials in the grid's order."""
-        work = (delayed(_try)(candidate, evaluate) for candidate in _grid(models, feature_sets))
-        yield from Parallel(n_jobs=self.workers, return_as="generator")(work)
+        yield from in_processes(partial(_try, evaluate), _grid(models, feature_sets), self.workers)
 
 
 def _worth_trying(model: Model, feature_sets: NamedSets) -> NamedSets:
@@ -98,7 +97,7 @@ def _told(trial: Trial, first: Trial) -> Trial:
     return replace(trial, state="duplicate", evaluation=None, reason=f"the same as {earlier}")
 
 
-def _try(candidate: Candidate, evaluate: Evaluate) -> Trial:
+def _try(evaluate: Evaluate, candidate: Candidate) -> Trial:
     try:
         return Trial(candidate, "complete", evaluate(candidate, None))
     except FitError as error:

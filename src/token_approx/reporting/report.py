@@ -1,11 +1,11 @@
 """What a run reports of its comparison: tables, and figures drawn from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed
 
 from token_approx.estimator.bounds import Bound
 from token_approx.fitting import comparison as results
@@ -13,6 +13,7 @@ from token_approx.fitting.bounds import DEFAULT_LEVEL, lower_bounds, upper_bound
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.left_out import Calibration, bounds_by_kind, kinds_without_bound
+from token_approx.fitting.processes import in_processes
 from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.reporting import diagnostics
 from token_approx.reporting.breakdown import breakdown, by_size, category_figure
@@ -27,16 +28,21 @@ MOST_ROWS = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """Tables by name (those with rows), figures (PNG) by name, and the champion's bounds.
+    """Tables by name (those with rows), figures (PNG) by name while they are drawn, the champion's bounds.
 
     `kinds_without_bound` are the kinds of requests whose bound did not hold on sources left out.
     """
 
     tables: dict[str, pd.DataFrame]
-    figures: dict[str, bytes]
+    drawn: Iterable[tuple[str, bytes]]
     upper: list[Bound]
     lower: list[Bound]
     kinds_without_bound: list[str]
+
+    @cached_property
+    def figures(self) -> dict[str, bytes]:
+        """Return the figures (PNG) by name; other processes draw them until they are asked for."""
+        return dict(self.drawn)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -63,7 +69,7 @@ def report(
     calibrated_on: str,
     workers: int = 1,
 ) -> Report:
-    """Return everything to report of a comparison; `workers` processes draw the figures.
+    """Return everything to report of a comparison; `workers` processes begin to draw the figures.
 
     Raises:
         InputError: a level was asked for that the training records do not support.
@@ -101,10 +107,9 @@ def report(
     if labels.any():
         tables["errors_by_category"] = breakdown("category", labels, tokens, estimates)
         drawn["errors_by_category"] = category_figure(tables["errors_by_category"], name)
-    pictures = Parallel(n_jobs=workers)(delayed(png)(figure) for figure in drawn.values())
     return Report(
         tables={key: table for key, table in tables.items() if len(table)},
-        figures=dict(zip(drawn, pictures, strict=True)),
+        drawn=zip(drawn, in_processes(png, drawn.values(), workers), strict=True),
         upper=upper,
         lower=lower,
         kinds_without_bound=unbounded,

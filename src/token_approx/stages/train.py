@@ -76,7 +76,8 @@ def train(config: DictConfig) -> None:
         )
         with _timed(seconds, "register"):
             decision = _register(config, run, compared, reported, coefs)
-        files = {REPORT: report_page(compared, reported, coefs)}
+        with _timed(seconds, "draw"):  # what other processes have not yet drawn by now
+            files = {REPORT: report_page(compared, reported, coefs)}
         files |= {f"tables/{name}.csv": tracking.table_csv(table) for name, table in reported.tables.items()}
         files |= {f"figures/{name}.png": figure for name, figure in reported.figures.items()}
         with _timed(seconds, "log"):
