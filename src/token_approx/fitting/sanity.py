@@ -67,8 +67,8 @@ class Sanity:
     def flags(self, candidate: Candidate, fit: LinearFit, smallest: float) -> list[Flag]:
         """Return what makes no sense about a fitted candidate; `smallest` is its smallest record, in tokens.
 
-        Flags bar it from being chosen if it falls when a text grows (a text's weight is negative), its estimate of
-        an empty text is not within 0 to 20 tokens, or on documents under 200 tokens, scaled by its level on
+        Flags bar it from being chosen if it falls when a text grows (see `_must_grow`), its estimate of an
+        empty text is not within 0 to 20 tokens, or on documents under 200 tokens, scaled by its level on
         long ones and without its intercept, its error is more than 2 points above that of the n-gram table
         it weighs most.
         """

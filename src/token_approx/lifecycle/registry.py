@@ -1,4 +1,4 @@
-"""MLflow's model registry: one registered model per reference model, each version a model of texts or of requests."""
+"""MLflow's model registry: one registered model per reference model, of texts or of whole requests."""
 
 import hashlib
 import shutil

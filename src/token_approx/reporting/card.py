@@ -26,10 +26,9 @@ OF_TEXTS = (
     "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`; null where no text is",
 )
 OF_REQUESTS = (
-    "- **In:** requests' bodies in JSON, as a list, a Series or a column `request`; `model` names the model"
-    " where they do not",
-    "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`, `not_counted` (a JSON list of what"
-    " comes on top); null where no body is",
+    "- **In:** requests' bodies in JSON: a list, a Series or a column `request`; `model` names their model",
+    "- **Out:** `input_tokens`, `upper_bound` (at `confidence`), `in_domain`; null where no body is",
+    "- **Not counted:** `not_counted` is a JSON list of what cannot be known, and comes on top",
 )
 # A line of a table is never broken.
 WIDEST = 10_000
