@@ -204,7 +204,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
             [*COMMAND, "count", "a"], stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, check=False
         )
     assert done.returncode == 1
-    assert done.stderr == b"error: [Errno 28] No space left on device\n"
+    assert done.stderr == (
+        b"error: [Errno 28] No space left on device. Make room on the disk, and run the same command again.\n"
+    )
 
 
 @pytest.mark.parametrize("stream", [0, 1, 2])

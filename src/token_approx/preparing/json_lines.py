@@ -88,12 +88,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        write_whole(path, "".join(lines).encode())
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}). Give another file."
-        ) from error
+    write_whole(path, "".join(lines).encode())
 
 
 def _not_finite(constant: str) -> NoReturn:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from token_approx.errors import InputError
+from token_approx.files import unwritable
 
 PART = "part-{:05d}.parquet"
 OURS = re.compile(r"part-\d{5,}\.parquet")
@@ -44,7 +45,7 @@ def staged(output: Path, source: Path, *, overwrite: bool) -> Iterator[Path]:
             output.rename(replaced)
         staging.rename(output)
     except OSError as error:
-        raise InputError(f"{output} cannot be written ({error.strerror}). Give another output.") from error
+        raise unwritable(output, error) from error
     finally:
         for left in (staging, replaced):
             shutil.rmtree(left, ignore_errors=True)
