@@ -1,5 +1,6 @@
 """Files are written whole: a reader sees the old one or the new one, never a part."""
 
+import codecs
 import errno
 import os
 from collections.abc import Iterable, Mapping
@@ -8,6 +9,8 @@ from pathlib import Path
 # Relative: a registered version carries a copy of this module under a name of its own.
 from .errors import InputError
 
+# How a file in UTF-16 begins, which is a text of another encoding and no binary file.
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # A disk, a quota or a limit of a file's size.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FULL_REMEDY = "Make room on the disk, and run the same command again."

@@ -1,6 +1,7 @@
 """`token-approx count`: how many tokens texts have, and whether they fit a limit together."""
 
 import math
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -56,8 +57,9 @@ def count(
 ) -> int:
     """Estimate the tokens of files, folders, standard input, or of a whole request.
 
-    Prints a number for each file, in the order of the files. On a terminal it prints a table with the total,
-    the largest file first. Links, binary files and files that git ignores are left out of folders.
+    Prints a number for each file, in the order of the files; with a tab and the file's name after it where
+    there may be more than one. On a terminal it prints a table with the total, the largest file first.
+    Links, binary files and files that git ignores are left out of folders.
     """
     if request is not None:
         return _count_request(request, names, model, coefs, confidence, limit, as_json=as_json)
@@ -67,12 +69,15 @@ def count(
     if level is not None:
         at_level(chosen.upper, level)  # refused before anything is read
     reading, counts = TextReader(), []
+    given = names or []
+    # Path.is_dir raises for a name that is too long.
+    several = len(given) > 1 or any(os.path.isdir(name) for name in given)  # noqa: PTH112
     for _, found in reading.each(
-        names or [], partial(_count, chosen, level=level, with_domain=in_full or limit is not None)
+        given, partial(_count, chosen, level=level, with_domain=in_full or limit is not None)
     ):
         counts.append(found)
         if not in_full:
-            typer.echo(found.tokens)
+            typer.echo(f"{found.tokens}\t{found.path}" if several else found.tokens)
     if as_json:
         typer.echo(report.as_json(chosen.model, confidence, counts, limit))
     elif in_full:
