@@ -13,6 +13,7 @@ from token_approx.errors import (
     UnfinishedError,
     UsageError,
 )
+from token_approx.files import FULL, FULL_REMEDY
 
 DONE = 0
 BAD_INPUT = 1
@@ -73,6 +74,8 @@ def explained(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     line = "error: " + " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno in FULL:
+        line += f". {FULL_REMEDY}"
     if os.environ.get(TRACEBACK, "") not in ("", "0"):
         return "".join(traceback.format_exception(error)) + line
     if isinstance(error, TokenApproxError | OSError):

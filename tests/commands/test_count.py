@@ -37,14 +37,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_numbers_in_order(run: Run, tmp_path: Path) -> None:
-    """Piped, each text's estimate is a line of its own, in the order of the arguments, input among them."""
+    """Piped, each text's estimate is a line, in the order of the arguments; of several, with its name."""
     (tmp_path / "a").write_text("some words\n")
     (tmp_path / "b").write_bytes(b"\xff\xfe no UTF-8 \xe2\x80")
     done = run("count", "b", "-", "a", stdin=PROSE.encode())
     texts = (b"\xff\xfe no UTF-8 \xe2\x80", PROSE.encode(), b"some words\n")
     expected = [MODEL.estimate(text) for text in texts]
-    assert done.stdout.split() == [str(tokens).encode() for tokens in expected]
+    named = zip(expected, "b-a", strict=True)
+    assert done.stdout.decode().splitlines() == [f"{tokens}\t{name}" for tokens, name in named]
     assert (done.returncode, done.stderr) == (0, b"")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/c").write_text("some words\n")
+    assert run("count", "folder").stdout == f"{expected[2]}\tfolder/c\n".encode()
+    assert run("count", "a").stdout == f"{expected[2]}\n".encode()
     assert run("count", stdin=PROSE.encode()).stdout == f"{expected[1]}\n".encode()
     assert run("count").stdout == b"0\n"
 

@@ -104,16 +104,19 @@ def test_what_cannot_be_read_is_told_and_the_rest_goes_on(run: Run, tmp_path: Pa
     """A missing file, a socket and a binary file are named; a pipe is read; the exit code is 1 in the end."""
     (tmp_path / "a").write_text("some words")
     (tmp_path / "binary").write_bytes(b"\x7fELF\0")
+    (tmp_path / "wide").write_bytes("wide".encode("utf-16"))
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "s"))
-        done = run("count", "missing", "s", "binary", "a", "a/below", "/dev/stdin", stdin=b"more")
+        done = run("count", "missing", "s", "binary", "wide", "a", "a/below", "/dev/stdin", stdin=b"more")
     expected = [Estimator.for_model("o200k_base").estimate(text) for text in ("some words", "more")]
-    assert done.stdout.split() == [str(tokens).encode() for tokens in expected]
+    named = zip(expected, ("a", "/dev/stdin"), strict=True)
+    assert done.stdout.decode().splitlines() == [f"{tokens}\t{name}" for tokens, name in named]
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
         "missing cannot be read (No such file or directory)",
         "s cannot be read (No such device or address)",
         "binary is a binary file. Give a text.",
+        "wide is UTF-16. Convert the file to UTF-8.",
         "a/below cannot be read (Not a directory)",
     ]
 
@@ -204,7 +207,9 @@ def test_a_full_disk(tmp_path: Path) -> None:
             [*COMMAND, "count", "a"], stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, check=False
         )
     assert done.returncode == 1
-    assert done.stderr == b"error: [Errno 28] No space left on device\n"
+    assert done.stderr == (
+        b"error: [Errno 28] No space left on device. Make room on the disk, and run the same command again.\n"
+    )
 
 
 @pytest.mark.parametrize("stream", [0, 1, 2])

@@ -97,6 +97,17 @@ def test_what_is_no_text_is_refused(message: Any, error: str) -> None:  # noqa: 
     assert "\n" not in str(refused.value)
 
 
+def test_fields_beside_the_content_are_counted() -> None:
+    """A name, a refusal and reasoning have text: the estimate is of all, as lines of one text."""
+    message = {"role": "assistant", "content": "Yes.", "name": "critic", "refusal": None}
+    message |= {"reasoning_content": "The user asks for a word."}
+    (found,) = NGRAM.messages([message]).texts
+    assert found == NGRAM.messages([user("Yes.\ncritic\nThe user asks for a word.")]).texts[0]
+    refused = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+    (found,) = NGRAM.messages([refused]).texts
+    assert found == NGRAM.messages([user("I cannot help with that.")]).texts[0]
+
+
 def test_framing_that_nobody_knows_is_asked_for() -> None:
     """An export that does not say what its labels are counts of needs the framing; so does one of old."""
     for counts_of in (None, "two-turns"):

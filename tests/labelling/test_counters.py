@@ -313,3 +313,34 @@ def test_a_log_is_told_by_its_content(tmp_path: Path, name: str) -> None:
     for source in (path, tmp_path):
         texts = [document.text for document in read_documents(str(source), reading, Counter())]
         assert texts == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"system": "Be brief."}, "a system text"),
+        ({"request": {"tools": [{"name": "read"}]}}, "tools"),
+        ({"tools": [{"name": "read"}]}, "tools"),
+        ({"messages": [{"role": "user", "content": "whole", "tool_calls": [{"id": "1"}]}]}, "tool calls"),
+        (
+            {"messages": [{"content": [{"type": "text", "text": "whole"}, {"type": "tool_result"}]}]},
+            "a block of type tool_result",
+        ),
+    ],
+)
+def test_a_usage_log_s_label_counts_its_text_and_no_more(
+    tmp_path: Path, more: dict[str, object], what: str
+) -> None:
+    """Where the provider counted more than the text, the row is left out by its reason, and is no label."""
+    plain = {"messages": [{"role": "user", "content": "alone"}], "usage": {"input_tokens": 3}, "tools": []}
+    whole = {"messages": [{"role": "user", "content": "whole"}], "usage": {"input_tokens": 3000}} | more
+    path = tmp_path / "usage.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in (plain, whole)))
+    counter = UsageLogCounter("m", str(path))
+    assert counter.left_out == {f"counted with more than its text: {what}": 1}
+    assert ask(counter, "alone") == [3]
+    with pytest.raises(Refused, match=f"counted with more than its text: {what}") as refused:
+        ask(counter, "whole")
+    assert refused.value.final, "the log will say no other"
+    with pytest.raises(InputError, match="counted with more than its text"):
+        UsageLogCounter("m", str(path), strict=True)

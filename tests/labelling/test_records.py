@@ -68,6 +68,7 @@ def test_source_of_path(path: str, source: str) -> None:
         ({"input_tokens": "12"}, "input_tokens", "without quotes"),
         ({"input_tokens": True}, "input_tokens", "whole number"),
         ({"input_tokens": -1}, "input_tokens", "Measure the sample again"),
+        ({"input_tokens": 0, "features": {"bytes": 5105}}, "input_tokens", "is 0, of a sample of 5105 bytes"),
         ({"input_tokens": 1.5}, "input_tokens", "whole number"),
         ({"features": {"bytes": -1}}, "features.bytes", "Measure"),
         ({"features": {"bytes": 10, "runes": 11}}, "features.runes", "count again"),

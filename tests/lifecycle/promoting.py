@@ -25,7 +25,9 @@ WRITES = (
     *("set_registered_model_tag", "delete_registered_model_tag"),
     *("set_registered_model_alias", "delete_registered_model_alias"),
 )
-RULE = PromotionRule(when="better", margin=0.01, resamples=200, seed=1, lease=1.0, patience=60.0)
+RULE = PromotionRule(when="better", margin=0.01, resamples=200, seed=1, lease=60.0, patience=60.0)
+# Of runs that are killed, so that the others need not wait for long.
+SHORT_LEASE = 2.0
 
 
 def coefs(weight: float, level: float = 0.95) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def killed_at(uri: str, weight: float, write: int) -> None:
     registered(uri, weight)
 
 
-def registered(uri: str, weight: float, lease: float = RULE.lease) -> None:
+def registered(uri: str, weight: float, lease: float = SHORT_LEASE) -> None:
     """Register a version in the store `uri`."""
     mlflow.set_tracking_uri(uri)
     register(weight, rule=replace(RULE, lease=lease))

@@ -1,6 +1,7 @@
 """`token-approx count`: how many tokens texts have, and whether they fit a limit together."""
 
 import math
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -61,8 +62,9 @@ def count(
 ) -> int:
     """Estimate the tokens of files, folders, standard input, or of a whole request.
 
-    Prints a number for each file, in the order of the files. On a terminal it prints a table with the total,
-    the largest file first. Links, binary files and files that git ignores are left out of folders.
+    Prints a number for each file, in the order of the files; with a tab and the file's name after it where
+    there may be more than one. On a terminal it prints a table with the total, the largest file first.
+    Links, binary files and files that git ignores are left out of folders.
     """
     if request is not None:
         return _count_request(request, names, model, coefs, confidence, limit, exact, as_json=as_json)
@@ -74,12 +76,15 @@ def count(
     if level is not None:
         at_level(chosen.upper, level)  # refused before anything is read
     reading, counts = TextReader(), []
+    given = names or []
+    # Path.is_dir raises for a name that is too long.
+    several = len(given) > 1 or any(os.path.isdir(name) for name in given)  # noqa: PTH112
     kept = KeptInput(keep=exact != NEVER)
     read = partial(_count, chosen, kept, level=level, with_domain=in_full or limit is not None)
-    for _, found in reading.each(names or [], read):
+    for _, found in reading.each(given, read):
         counts.append(found)
         if not in_full:
-            typer.echo(found.tokens)
+            typer.echo(f"{found.tokens}\t{found.path}" if several else found.tokens)
     decision = None
     if limit is not None:
         asked = None if exact == NEVER else partial(_count_exactly, chosen, kept, counts, exact)

@@ -10,6 +10,7 @@ from typing import BinaryIO, TypeVar
 import typer
 
 from token_approx.errors import InputError
+from token_approx.files import UTF_16
 
 STANDARD_INPUT = "-"
 # Bytes at a time: all the memory that a text of any size takes.
@@ -101,6 +102,8 @@ class TextReader:
 def _pieces(name: str, stream: BinaryIO) -> Iterator[bytes]:
     piece = stream.read(PIECE)
     if b"\0" in piece[:PROBE]:
+        if piece.startswith(UTF_16):
+            raise BinaryFileError(f"{name} is UTF-16. Convert the file to UTF-8.")
         raise BinaryFileError(f"{name} is a binary file. Give a text.")
     while piece:
         yield piece

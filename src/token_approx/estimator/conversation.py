@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Message = Mapping[str, Any]
 # Fields of a message that have tokens of their own.
 NOT_ESTIMATED = ("tool_calls", "function_call")
+# Fields that hold text beside the content. A provider may drop one (the reasoning of earlier turns): then to
+# count it errs on the safe side.
+BESIDE_CONTENT = ("name", "refusal", "reasoning_content")
 
 
 def chat_framing(estimator: "Estimator", messages: int, framing: float | None) -> tuple[float, float]:
@@ -63,6 +66,8 @@ def known_number(name: str, tokens: object) -> float:
 def message_text(message: Message, place: int) -> str:
     r"""Return a message's text; that of several parts is joined by a line feed, as a usage log's is.
 
+    Its name, refusal and reasoning are counted with it.
+
     >>> parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     >>> message_text({"role": "user", "content": parts}, 0)
     'a\nb'
@@ -79,12 +84,16 @@ def message_text(message: Message, place: int) -> str:
         if message.get(field):
             raise InputError(f"{name}.{field} is not a text. Take its tokens from the provider's usage.")
     content = message.get("content")
+    beside = [message[field] for field in BESIDE_CONTENT if isinstance(message.get(field), str)]
     if isinstance(content, str):
-        return content
+        return "\n".join([content, *filter(None, beside)])
     if not isinstance(content, list):
+        if content is None and any(beside):
+            return "\n".join(filter(None, beside))
         kind = type(content).__name__
         raise InputError(f"{name}.content is of type {kind}. Give a string or a list of text parts.")
-    return "\n".join(_part_text(part, f"{name}.content[{number}]") for number, part in enumerate(content))
+    parts = [_part_text(part, f"{name}.content[{number}]") for number, part in enumerate(content)]
+    return "\n".join([*parts, *filter(None, beside)])
 
 
 def _part_text(part: object, name: str) -> str:

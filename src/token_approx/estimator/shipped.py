@@ -45,10 +45,7 @@ def write_shipped(model: str, out: Path) -> list[Path]:
     for entry in json.loads(coefs.read_bytes())["tables"].values():
         contents[out / entry["file"]] = NgramTable.load(Path(entry["file"]).stem).json()
     contents[out / "model_coefs.json"] = coefs.read_bytes()
-    try:
-        write_together(contents)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written ({error.strerror}). Give another folder.") from error
+    write_together(contents)
     return list(contents)
 
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from token_approx.errors import InputError
+from token_approx.files import unwritable
 
 
 class Journal:
@@ -28,10 +29,20 @@ class Journal:
         self.data = self._repaired()
 
     def append(self, line: str) -> None:
-        """Write a line, with its line end, through to the disk."""
-        self._file.write(line.encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Write a line, with its line end, through to the disk.
+
+        Raises:
+            InputError: it cannot be written. What was begun is cut off when the file is opened again.
+        """
+        try:
+            # Past Python's buffer, which would write again as it is closed.
+            written = 0
+            data = line.encode()
+            while written < len(data):
+                written += os.write(self._file.fileno(), data[written:])
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise unwritable(self.path, error) from error
 
     def __enter__(self) -> Self:
         """Return the journal."""
@@ -64,9 +75,7 @@ def _locked(path: Path) -> IO[bytes]:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+b")
         except OSError as error:
-            raise InputError(
-                f"{path} cannot be written ({error.strerror or error}). Give out=<file>."
-            ) from error
+            raise unwritable(path, error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

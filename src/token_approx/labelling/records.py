@@ -45,6 +45,10 @@ class Record(BaseModel):
     framing_tokens: TokenCount | None = None
 
 
+# A sample's white space may be nothing to a provider; more than this no tokenizer makes no token of.
+MOST_BYTES_OF_NOTHING = 64
+
+
 def read_records(path: Path) -> list[Record]:
     """Read and validate a records file (JSON Lines); blank lines are skipped.
 
@@ -117,6 +121,10 @@ def _parse(line: bytes, path: Path, number: int) -> Record:
     if "scope" in fields and "counts_of" not in fields:  # as earlier versions wrote it
         fields["counts_of"] = fields.pop("scope")
     record = validate(Record, fields, path, number)
+    measured = record.features.get("bytes", 0)
+    if not record.input_tokens and measured > MOST_BYTES_OF_NOTHING:
+        found = f"is 0, of a sample of {measured:.0f} bytes"
+        refuse(path, number, "input_tokens", found, "Count the sample again, or remove the line.")
     for name, value in record.features.items():
         if value < 0 and not name.startswith(MAY_BE_NEGATIVE):
             refuse(

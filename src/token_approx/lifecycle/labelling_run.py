@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -12,6 +13,7 @@ from token_approx.labelling.progress import Progress
 from token_approx.labelling.records import Record
 from token_approx.labelling.usage import UsageRecords
 from token_approx.lifecycle import tracking
+from token_approx.lifecycle.contract import sha256
 from token_approx.preparing.samples import Sample
 from token_approx.text.counts import encode
 
@@ -39,10 +41,11 @@ def log_progress(run: Run, progress: Progress, seconds: float) -> None:
 
 
 def log_results(
-    run: Run, samples: Sequence[Sample], records: Sequence[Record], sha256: str, figure: bytes
+    run: Run, samples: Sequence[Sample], records: Sequence[Record], out: Path, figure: bytes
 ) -> None:
-    """Log the sizes by category, the records file's SHA-256 and the figure of sample lengths (PNG)."""
-    mlflow.set_tag("records_sha256", sha256)
+    """Log the records file, its SHA-256, the sizes by category and the figure of sample lengths (PNG)."""
+    mlflow.set_tag("records_sha256", sha256(out))
+    mlflow.log_artifact(str(out), run_id=run.info.run_id)  # it may be in a folder that is gone after the run
     table = categories(samples, {record.id: record for record in records})
     tracking.log_files(
         run.info.run_id,

@@ -39,10 +39,7 @@ def pull(uri: str, out: Path) -> list[Path]:
             raise InputError(f"{uri}: {str(error).replace(f'{files}/', '')}") from error
         names = [str(entry["file"]) for entry in coefs["tables"].values()]
         contents = {name: (files / name).read_bytes() for name in [*names, COEFS]}
-    try:
-        write_together({out / name: data for name, data in contents.items()})
-    except OSError as error:
-        raise InputError(f"{out} cannot be written ({error.strerror}). Give another folder.") from error
+    write_together({out / name: data for name, data in contents.items()})
     return [out / name for name in contents]
 
 

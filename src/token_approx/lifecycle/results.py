@@ -1,56 +1,59 @@
 """The results of a run as files: whole, together, and without what an earlier run left in their folder."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from token_approx.errors import InputError
-from token_approx.files import write_together, write_whole
+from token_approx.files import check_writable, write_together, write_whole
 from token_approx.lifecycle import contract
 from token_approx.lifecycle.golden import FILE, write_golden_vectors
+from token_approx.reporting.report_page import REPORT
 
 # What a run wrote into a folder: the next one removes it, and nothing else that is there.
 WRITTEN = ".written.json"
+FOLDERS = ("tables", "figures")
 
 
 def check_folder(folder: Path) -> None:
-    """Check that files can be written into a folder, which is made; before there is anything to lose.
+    """Check that a run's files can be written into a folder, before there is anything to lose.
 
     Raises:
         InputError: they cannot.
     """
-    probe = folder / f"{WRITTEN}.probe"
-    try:
-        write_whole(probe, b"")
-        probe.unlink()
-    except OSError as error:
-        raise InputError(
-            f"output={folder} cannot be written ({error.strerror or error})."
-            " Remove what is in the way, or give another folder with output=<folder>."
-        ) from error
+    kinds = [folder / name / WRITTEN for name in FOLDERS]
+    check_writable([*(folder / name for name in (WRITTEN, REPORT, contract.COEFS, FILE)), *kinds])
 
 
-def write_results(folder: Path, files: Mapping[str, bytes], coefs: Mapping[str, Any] | None) -> None:
-    """Write a run's files (path in the folder to content) and its model; files of the run before go.
+def model_files(coefs: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return a model's files by name: model_coefs.json with its schema, tables and golden vectors."""
+    contents = {contract.SCHEMA_FILE: contract.schema_text().encode()}
+    contents |= {table.name: table.data for table in contract.table_files(coefs).values()}
+    contents[contract.COEFS] = contract.json_bytes(coefs)
+    return contents | _golden_vectors(contents)
 
-    `coefs` is the content of model_coefs.json, which comes with its schema, tables and golden vectors; None
-    writes no model.
-    """
-    contents = dict(files)
-    if coefs is not None:
-        contents[contract.SCHEMA_FILE] = contract.schema_text().encode()
-        contents |= {table.name: table.data for table in contract.table_files(coefs).values()}
-        contents[contract.COEFS] = contract.json_bytes(coefs)
-    names = sorted({*contents, *([FILE] if coefs is not None else [])})
+
+def write_results(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a run's files (path in the folder to content), all or none; files of the run before go."""
+    names = sorted(contents)
     before = _written_before(folder)
     write_together({folder / name: data for name, data in contents.items()})
-    if coefs is not None:
-        write_golden_vectors(folder / contract.COEFS)
     for name in before - set(names):
         (folder / name).unlink(missing_ok=True)
     write_whole(folder / WRITTEN, json.dumps(names, indent=0).encode())
+
+
+def _golden_vectors(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    # Of the files as they will be read; beside the others only with them, all or none.
+    with tempfile.TemporaryDirectory() as made:
+        for name, data in contents.items():
+            if Path(name).parent == Path():
+                Path(made, name).write_bytes(data)
+        write_golden_vectors(Path(made, contract.COEFS))
+        found = Path(made, FILE)
+        return {FILE: found.read_bytes()} if found.exists() else {}
 
 
 def _written_before(folder: Path) -> set[str]:

@@ -18,6 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import Evaluation
 from token_approx.fitting.dataset import Dataset
+from token_approx.lifecycle.killed_runs import mark_killed_runs, name_process
 
 # A run's parameter value may have this many characters in MLflow's databases.
 LONGEST_PARAM = 6000
@@ -31,6 +32,8 @@ def parent_run(experiment: str, name: str) -> Iterator[Run]:
         mlflow.set_experiment(experiment_id=mlflow.set_experiment(experiment).experiment_id)
     with mlflow.start_run() as run:
         mlflow.set_tag(MLFLOW_RUN_NAME, name)
+        name_process()
+        mark_killed_runs(MlflowClient(), run)
         yield run
 
 

@@ -1,6 +1,5 @@
 """Documents out of files, folders, JSON Lines, Parquet, gzip and downloads."""
 
-import codecs
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from token_approx.errors import InputError
+from token_approx.files import UTF_16
 from token_approx.preparing.download import download
 from token_approx.preparing.rows import (
     GZIP,
@@ -155,7 +155,7 @@ def _readable(name: str) -> str:
 def _decode(path: Path) -> str:
     with opened(path) as stream:
         data = stream.read()
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith(UTF_16):
         raise FileError(f"{path} is UTF-16. Convert the file to UTF-8.", "UTF-16")
     if b"\0" in data[:BINARY_PROBE]:
         raise FileError(f"{path} is a binary file. Give a text.", "binary")

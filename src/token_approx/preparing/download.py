@@ -40,11 +40,11 @@ def download(url: str, cache: Path, name: str | None = None) -> Path:
         request = urllib.request.Request(_encoded(url), headers={"User-Agent": "token-approx"})  # noqa: S310
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - the caller's URL
             data = answer.read()
-        digest = hashlib.sha256(data).hexdigest()
-        write_together({recorded: f"{digest}  {name}\n".encode(), path: data})
     except (OSError, ValueError, HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise InputError(f"{url} cannot be downloaded ({reason}). Check the address.") from error
+    digest = hashlib.sha256(data).hexdigest()
+    write_together({recorded: f"{digest}  {name}\n".encode(), path: data})
     return path
 
 

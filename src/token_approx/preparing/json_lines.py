@@ -1,5 +1,6 @@
 """JSON Lines of a validated model: read, refused with file, line, field and remedy, written whole."""
 
+import codecs
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from token_approx.errors import InputError
-from token_approx.files import write_whole
+from token_approx.files import UTF_16, write_whole
 
 Validated = TypeVar("Validated", bound=BaseModel)
 
@@ -32,11 +33,14 @@ def read_bytes(path: Path, what: str) -> bytes:
         InputError: the file cannot be read.
     """
     try:
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{path}: the {what} cannot be read ({error.strerror or error}). Give a JSON Lines file."
         ) from error
+    if data.startswith(UTF_16):
+        raise InputError(f"{path} is UTF-16. Convert the file to UTF-8.")
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def parse_object(line: bytes, path: Path, number: int) -> dict[str, Any]:
@@ -88,12 +92,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        write_whole(path, "".join(lines).encode())
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}). Give another file."
-        ) from error
+    write_whole(path, "".join(lines).encode())
 
 
 def _not_finite(constant: str) -> NoReturn:

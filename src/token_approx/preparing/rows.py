@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from token_approx.errors import InputError
+from token_approx.files import UTF_16
 
 JSON_LINES = (".jsonl", ".ndjson")
 PARQUET = ".parquet"
@@ -70,6 +71,8 @@ def read_rows(path: Path) -> Iterator[Row]:
         return
     with opened(path) as stream:
         for number, line in enumerate(stream, start=1):
+            if number == 1 and line.startswith(UTF_16):
+                raise FileError(f"{path} is UTF-16. Convert the file to UTF-8.", "UTF-16")
             if not line.strip():
                 continue
             fields, problem = _parsed(line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from token_approx.errors import InputError
+from token_approx.files import unwritable
 from token_approx.scoring.parquet_input import BUFFER_BYTES, REQUEST, RESULTS, TEXT
 
 OURS = re.compile(r"part-\d{5,}\.parquet")
@@ -50,7 +51,7 @@ def staged(output: Path, source: Path, *, overwrite: bool) -> Iterator[Path]:
             output.rename(replaced)
         staging.rename(output)
     except OSError as error:
-        raise InputError(f"{output} cannot be written ({error.strerror}). Give another output.") from error
+        raise unwritable(output, error) from error
     finally:
         for left in (staging, replaced):
             shutil.rmtree(left, ignore_errors=True)

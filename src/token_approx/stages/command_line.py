@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import re
+import shlex
 import signal
 import sys
 import warnings
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import hydra
 import mlflow
+from alembic.util import CommandError
 from hydra.errors import HydraException
 from mlflow.exceptions import MlflowException
 from omegaconf import DictConfig, OmegaConf
@@ -103,7 +105,7 @@ def _meant(error: BaseException) -> BaseException:
     meant: TokenApproxError
     if isinstance(error, HydraException | OmegaConfBaseException):
         meant = UsageError(str(error).splitlines()[0])
-    elif isinstance(error, MlflowException | SQLAlchemyError | ConnectionError):
+    elif isinstance(error, MlflowException | SQLAlchemyError | CommandError | ConnectionError):
         meant = StoreError(_store_message(error))
     else:
         return error
@@ -114,6 +116,11 @@ def _meant(error: BaseException) -> BaseException:
 def _store_message(error: Exception) -> str:
     reason = next(filter(None, str(error).splitlines()), type(error).__name__)
     store = hidden_password(mlflow.get_tracking_uri())
+    if isinstance(error, CommandError) or "out-of-date database schema" in str(error):
+        return (
+            f"MLflow at {store}: another version of MLflow made the database. Make a copy of it, and run:"
+            f" mlflow db upgrade {shlex.quote(store)}. If it is of a newer one, upgrade MLflow instead."
+        )
     if "full" in reason or "No space" in reason:
         return f"MLflow at {store}: {reason}. Make room on its disk, and run the same command again."
     return f"MLflow at {store}: {reason}. Check that it can be reached, and run the same command again."

@@ -1,5 +1,6 @@
 """What a person sees in the terminal: progress while it works, a short table at the end."""
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,6 +123,11 @@ def runs(page: str) -> dict[str, str]:
         return {"runs": uri, "": f"{uri.rstrip('/')}/{page}"}
     command = f"mlflow ui --backend-store-uri {shlex.quote(uri)}"
     return {"runs": command, "": f"http://127.0.0.1:5000/{page}"}
+
+
+def place(path: Path) -> Path:
+    """Return a path as it is to be printed: absolute where `mlflow run` may have changed the folder."""
+    return path.resolve() if "MLFLOW_RUN_ID" in os.environ else path
 
 
 def notice(message: str) -> None:

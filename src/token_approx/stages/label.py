@@ -14,7 +14,6 @@ from token_approx.labelling.label import label as label_samples
 from token_approx.labelling.progress import LabellingSettings, Progress
 from token_approx.labelling.records import read_records
 from token_approx.lifecycle import labelling_run, tracking
-from token_approx.lifecycle.contract import sha256
 from token_approx.preparing.samples import read_samples
 from token_approx.reporting.figures import png
 from token_approx.reporting.sample_figures import sample_lengths
@@ -62,7 +61,7 @@ def label(config: DictConfig) -> None:
         labelled = [n for n, sample in zip(lengths, samples, strict=True) if sample.id in recorded]
         if records:
             figure = png(sample_lengths(lengths, labelled))
-            labelling_run.log_results(run, samples, records, sha256(out), figure)
+            labelling_run.log_results(run, samples, records, out, figure)
         if progress.missing:
             raise UnfinishedError(
                 f"{progress.missing} of {progress.samples} samples are missing. Run the same command again:"

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from token_approx.labelling import progress as labelling
 from token_approx.labelling.attempts import duration
 from token_approx.labelling.label import skipped_path
+from token_approx.stages.console import place
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def labelling_summary(progress: labelling.Progress, out: Path, seconds: float) -
     rate = progress.counted / seconds if seconds else 0.0
     lines = {
         "records": (
-            f"{progress.finished_before + progress.counted} of {progress.samples} samples in {out}"
+            f"{progress.finished_before + progress.counted} of {progress.samples} samples in {place(out)}"
             f" ({progress.finished_before} from before)"
         ),
         "counted": f"{progress.counted} in {seconds:.1f} s ({rate:.1f}/s), {progress.requests} requests",
@@ -58,7 +59,7 @@ def labelling_summary(progress: labelling.Progress, out: Path, seconds: float) -
         lines["errors"] = _kinds(progress.errors)
     if progress.skipped:
         reasons = _kinds(Counter(progress.skipped.values()))
-        lines["skipped"] = f"{len(progress.skipped)} ({reasons}), see {skipped_path(out)}"
+        lines["skipped"] = f"{len(progress.skipped)} ({reasons}), see {place(skipped_path(out))}"
     if progress.missing:
         reasons = _kinds(Counter(progress.failed.values()))
         lines["missing"] = f"{progress.missing}" + (f" ({reasons})" if reasons else "")
@@ -70,7 +71,7 @@ def preparing_summary(out: Path, lengths: list[int], sources: int, skipped: Mapp
     lengths = sorted(lengths)
     middle = lengths[len(lengths) // 2]
     lines = {
-        "samples": f"{len(lengths)} from {sources} sources in {out}",
+        "samples": f"{len(lengths)} from {sources} sources in {place(out)}",
         "lengths": f"{lengths[0]} to {lengths[-1]} bytes, median {middle}",
     }
     if skipped:

@@ -7,6 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from token_approx.errors import InputError, UsageError
+from token_approx.files import check_writable
 from token_approx.preparing.documents import ReadingSettings, read_documents
 from token_approx.preparing.samples import choose, cut, write_samples
 from token_approx.stages.command_line import check_numbers, run_stage
@@ -21,6 +22,8 @@ def prepare(config: DictConfig) -> None:
     check_numbers(config, LEAST)
     if not str(config.source):
         raise UsageError("prepare needs a text. Give source=<path, URL or Project Gutenberg number>.")
+    out = Path(config.out)
+    check_writable([out])
     reading = ReadingSettings(
         text_column=config.text_column,
         exclude=tuple(config.exclude),
@@ -38,7 +41,6 @@ def prepare(config: DictConfig) -> None:
         raise InputError(
             f"source={config.source} gives no samples{f' ({left_out})' if left_out else ''}. Give a text."
         )
-    out = Path(config.out)
     write_samples(out, samples)
     lengths = [len(encode(sample.text)) for sample in samples]
     preparing_summary(out, lengths, len({sample.source for sample in samples}), skipped)

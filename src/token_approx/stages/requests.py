@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from token_approx.errors import InputError
-from token_approx.files import write_whole
+from token_approx.files import check_writable, write_whole
 from token_approx.labelling.exchanges import request_records
 from token_approx.stages import console
 from token_approx.stages.command_line import run_stage
@@ -16,6 +16,8 @@ def requests(config: DictConfig) -> None:
     """Write the records that the configuration describes."""
     if not str(config.exchanges):
         raise InputError("requests needs recorded exchanges. Give exchanges=<path of a Parquet file>.")
+    out = Path(str(config.out))
+    check_writable([out])
     tables: dict[str, NgramTable | None] = {}
 
     def table(family: str) -> NgramTable | None:
@@ -28,7 +30,6 @@ def requests(config: DictConfig) -> None:
     missing = sorted(family for family, found in tables.items() if found is None)
     if missing:
         console.notice(f"There is no n-gram table for {', '.join(missing)}: their texts have no cost.")
-    out = Path(str(config.out))
     write_whole(out, frame.to_parquet(index=False))
     counts = frame.groupby("family").size()
     said = ", ".join(f"{count} of {family}" for family, count in counts.items())

@@ -25,7 +25,7 @@ from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.lifecycle import export, promotion, registry, tracking
 from token_approx.lifecycle.candidate_runs import log_candidates
 from token_approx.lifecycle.registration import register
-from token_approx.lifecycle.results import check_folder, write_results
+from token_approx.lifecycle.results import check_folder, model_files, write_results
 from token_approx.lifecycle.views import share_leaderboard
 from token_approx.reporting.report import Report, report
 from token_approx.reporting.report_page import REPORT, report_page
@@ -80,9 +80,10 @@ def train(config: DictConfig) -> None:
             files = {REPORT: report_page(compared, reported, coefs)}
         files |= {f"tables/{name}.csv": tracking.table_csv(table) for name, table in reported.tables.items()}
         files |= {f"figures/{name}.png": figure for name, figure in reported.figures.items()}
+        files |= {} if compared.refused else model_files(coefs)
         with _timed(seconds, "log"):
             leaderboard = _log(run, compared, logged, reported.metrics, files, seconds)
-        write_results(output, files, None if compared.refused else coefs)
+        write_results(output, files)
     console.summary(compared, coefs, output, leaderboard, seconds, decision)
 
 

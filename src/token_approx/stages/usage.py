@@ -8,8 +8,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from token_approx.errors import InputError, UsageError
-from token_approx.files import write_whole
+from token_approx.errors import UsageError
+from token_approx.files import check_writable, write_whole
 from token_approx.labelling.usage import UsageReader
 from token_approx.lifecycle import tracking
 from token_approx.lifecycle.labelling_run import log_usage
@@ -29,6 +29,7 @@ def usage(config: DictConfig) -> None:
         raise UsageError(
             f"out={out} does not fit what reader={chosen} writes. Give a name such as {reader.out}."
         )
+    check_writable([out])
     left_out: Tally[str] = Tally()
     with tracking.parent_run(config.experiment, f"usage · {chosen}") as run:
         logged = OmegaConf.to_yaml(OmegaConf.merge(config, NOT_LOGGED))
@@ -40,14 +41,11 @@ def usage(config: DictConfig) -> None:
                 found = reader.read(left_out, advance)
         finally:
             log_usage(run, found, left_out, time.perf_counter() - started)
-        try:
-            write_whole(out, found.content)
-        except OSError as error:
-            raise InputError(
-                f"{out} cannot be written ({error.strerror or error}). Give another out=."
-            ) from error
+        write_whole(out, found.content)
     described = found.described
-    lines = {"records": f"{len(described)} in {out}, of {described['source'].nunique()} sessions"}
+    lines = {
+        "records": f"{len(described)} in {console.place(out)}, of {described['source'].nunique()} sessions"
+    }
     kinds = described.groupby(["model", "category"], as_index=False).size().itertuples(index=False)
     lines |= {"kinds": ", ".join(f"{number} {kind} of {model}" for model, kind, number in kinds)}
     if left_out:

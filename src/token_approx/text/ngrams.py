@@ -112,7 +112,7 @@ class NgramTable:
         """Write the table's file whole, packed where its name ends in `.packed`; return its JSON's SHA-256.
 
         Equal tables give equal bytes. Raises TableError past the largest JSON a file may hold or when the
-        provenance is not JSON, and OSError when the folder cannot be written.
+        provenance is not JSON, and InputError when the file cannot be written.
         """
         raw = self.json()
         write_whole(Path(path), pack(self._fields()) if Path(path).suffix == PACKED else raw)

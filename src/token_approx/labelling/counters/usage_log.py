@@ -23,6 +23,18 @@ MOST_TOKENS = 2**53
 NO_TEXT = "no text"
 NO_TOKENS = "no input tokens"
 OTHER_MODEL = "another model"
+# Fields that a request has beside its messages, and that the provider counts with them.
+APART = {
+    "system": "a system text",
+    "instructions": "a system text",
+    "systemInstruction": "a system text",
+    "system_instruction": "a system text",
+    "tools": "tools",
+    "functions": "tools",
+}
+CALLS = ("tool_calls", "function_call")
+TEXT_BLOCKS = ("text", "input_text", "output_text")
+MORE = "counted with more than its text:"
 
 
 class UsageLogCounter:
@@ -51,12 +63,15 @@ class UsageLogCounter:
             )
         self.left_out: Tally[str] = Tally()
         self._tokens: dict[str, int] = {}
+        self._more: dict[str, str] = {}
         for number, row, wrong in read_rows(Path(path)):
             text, tokens, problem = _used(row, model) if not wrong else ("", 0, wrong)
             if problem and problem != OTHER_MODEL and strict:
                 raise refuse_row(Path(path), number, problem)
             if problem:
                 self.left_out[problem] += 1
+                if text:
+                    self._more[sample_id(text)] = problem
                 continue
             name = sample_id(text)
             same = self._tokens.setdefault(name, tokens) == tokens
@@ -74,12 +89,16 @@ class UsageLogCounter:
         """Return what was logged for each text.
 
         Raises:
-            Refused: a text is not in the log (which may grow), or was logged with different counts.
+            Refused: a text is not in the log (which may grow), was logged with different counts, or as a part
+                of a request.
         """
         found = [self._tokens.get(sample_id(text)) for text in texts]
         if CONFLICT in found:
             raise Refused("logged with different counts")
         known = [tokens for tokens in found if tokens is not None]
+        for text, tokens in zip(texts, found, strict=True):
+            if tokens is None and sample_id(text) in self._more:
+                raise Refused(self._more[sample_id(text)])
         if len(known) < len(found):
             raise Refused("not in the log", final=False)
         return known
@@ -93,8 +112,31 @@ def _used(row: Mapping[str, Any], model: str) -> tuple[str, int, str]:
     text = row["text"] if isinstance(row.get("text"), str) else message_text(row)
     if text is None:
         return "", 0, NO_TEXT
+    more = _more_than_text(row)
+    if more:
+        return text, 0, f"{MORE} {more}"
     tokens = _tokens(row)
     return (text, tokens, "") if tokens is not None else ("", 0, NO_TOKENS)
+
+
+def _more_than_text(row: Mapping[str, Any]) -> str:
+    # What the provider counted besides the text of the messages, "" where the row shows nothing.
+    request = _object(row.get("request")) or {}
+    for fields in (row, request):
+        for name, what in APART.items():
+            if fields.get(name):
+                return what
+    messages = row.get("messages")
+    for message in messages if isinstance(messages, list) else []:
+        if not isinstance(message, dict):
+            continue
+        if any(message.get(name) for name in CALLS):
+            return "tool calls"
+        content = message.get("content")
+        for block in content if isinstance(content, list) else []:
+            if isinstance(block, dict) and block.get("type", "text") not in TEXT_BLOCKS:
+                return f"a block of type {str(block['type'])[:20]}"
+    return ""
 
 
 def _tokens(row: Mapping[str, Any]) -> int | None:
