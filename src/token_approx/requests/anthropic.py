@@ -46,7 +46,9 @@ def _messages(messages: Json, into: Collector) -> None:
         into.add("assistant_messages" if kind == "assistant" else "user_messages")
         content = message.get("content")
         blocks = content if isinstance(content, list) else [content]
-        types = [block.get("type") for block in blocks if isinstance(block, Mapping)]  # of any kind, so no set
+        types = [
+            block.get("type") for block in blocks if isinstance(block, Mapping)
+        ]  # of any kind, so no set
         into.add("tool_call_turns", "tool_use" in types)
         into.add("tool_result_turns", "tool_result" in types)
         for position, block in enumerate(blocks):
