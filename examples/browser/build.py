@@ -1,7 +1,7 @@
 """Build the browser's page from the catalogue, the shipped models and tables, and the JavaScript example.
 
-Run `python examples/browser/build.py`: it needs Python alone and writes `build/token-approx.html`, one file that
-works without a server and without a network. Another path can be given as the argument.
+Run `python examples/browser/build.py`: it needs Python alone and writes `build/token-approx.html`, one file
+that works without a server and without a network. Another path can be given as the argument.
 """
 
 import base64
@@ -22,7 +22,7 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))",
 
 
 def bundle(entry: Path) -> str:
-    """Return one script of a module and all that it imports, each in a scope of its own, in the order of need."""
+    """Return one script of a module and all that it imports, each in a scope of its own, in order."""
     order: list[Path] = []
     _visit(entry.resolve(), order)
     return '"use strict";\nconst modules = {};\n' + "".join(_wrapped(path) for path in order)
@@ -79,25 +79,32 @@ def page() -> str:
         "catalogue": json.loads((PACKAGE / "estimator/catalogue.json").read_bytes()),
         "coefs": models(),
     }
-    blocks = {"data": ("application/json", json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"))}
+    blocks = {
+        "data": ("application/json", json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"))
+    }
     blocks["worker"] = ("text/plain", bundle(HERE / "worker.mjs"))
     for path in sorted(TABLES.glob("*.packed")):
         text = base64.b64encode(path.read_bytes()).decode("ascii")
         blocks[f"table-{path.stem}"] = ("application/octet-stream", text)
     script, style = bundle(HERE / "page.mjs"), (HERE / "page.css").read_text(encoding="utf-8")
-    if any("</script" in text.lower() or "<!--" in text for text in (script, *(text for _, text in blocks.values()))):
+    if any(
+        "</script" in text.lower() or "<!--" in text
+        for text in (script, *(text for _, text in blocks.values()))
+    ):
         raise SystemExit("A script holds </script or <!--, which would end it in the page.")
     parts = {
         "style": style,
         "script": script,
         # Nothing but this page's own script, style and worker: it cannot send what is pasted anywhere.
         "policy": f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; worker-src blob:",
-        "blocks": "\n".join(
-            f'<script type="{kind}" id="{name}">{text}</script>' for name, (kind, text) in blocks.items()
-        ),
+        "blocks": "\n".join(_block(name, *block) for name, block in blocks.items()),
     }
     template = (HERE / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+
+
+def _block(name: str, kind: str, text: str) -> str:
+    return f'<script type="{kind}" id="{name}">{text}</script>'
 
 
 def _digest(text: str) -> str:

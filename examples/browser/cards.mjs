@@ -1,7 +1,7 @@
-// What the page shows of an answer: a card per model, the parts of a request, what is not counted.
+// What the page shows of an answer: a card per model, and below them what a request is made of.
 import { decide } from "../javascript/model.mjs";
-import { PARTS } from "../javascript/requests/features.mjs";
 import { data } from "./asking.mjs";
+import { notCounted, parts } from "./breakdown.mjs";
 import { byId, dollars, element, percent, whole } from "./elements.mjs";
 
 /** @typedef {(name: string) => void} Remove */
@@ -15,8 +15,10 @@ export const decision = (result, limit) =>
 /** Shows an answer; `remove` takes a model out. */
 export function show(/** @type {any} */ said, /** @type {number | null} */ window, /** @type {Remove} */ remove) {
   byId("error").textContent = said.error ?? "";
-  const cards = said.results.map((/** @type {any} */ result) => card(result, said, window, remove));
+  // Nothing is said of nothing.
+  const cards = (said.bytes ? said.results : []).map((/** @type {any} */ result) => card(result, said, window, remove));
   byId("cards").replaceChildren(...cards);
+  byId("empty").hidden = said.bytes > 0 && said.results.length > 0;
   const good = said.results.filter((/** @type {any} */ { error }) => !error);
   byId("parts").replaceChildren(...(said.kind === "request" && good.length ? parts(good) : []));
   byId("not-counted").replaceChildren(...notCounted(good));
@@ -38,13 +40,14 @@ function card(/** @type {any} */ result, /** @type {any} */ said, /** @type {num
   return element("li", { className: "card", "aria-labelledby": id },
     title, verdict && element("span", { className: `badge ${verdict}` }, MARKS[/** @type {"ask"} */ (verdict)]),
     element("p", { className: "soft" }, known.title),
-    element("p", { className: "tokens" }, whole(result.tokens), " ", element("small", {}, "tokens, about")),
+    element("p", { className: "tokens" },
+      element("small", {}, "about "), whole(result.tokens), element("small", {}, " tokens")),
     element("p", { className: "bound" }, bound(result)),
     ...(limit === null ? [element("p", { className: "soft" }, "No window is known: enter one to see whether it fits.")]
       : gauge(result, limit)),
     price(result),
     result.instead && element("p", { className: "warning" }, `Counted as ${result.instead} is.`),
-    result.outside && element("p", { className: "warning" }, outside(result, said)),
+    (result.foreign || result.outside) && element("p", { className: "warning" }, outside(result, said)),
     result.not_counted.length ? element("p", { className: "warning" },
       `More comes on top: ${result.not_counted.length} not counted, listed below.`) : "",
     element("footer", { className: "soft" }, element("span", {}, said.kind === "text" ? typical : ""), away));
@@ -54,6 +57,7 @@ const bound = (/** @type {any} */ { upper, outside: why }) => upper === null ? "
   : `at most ${whole(upper)} ${why ? "by its bytes" : "(95 % sure)"}`;
 
 function outside(/** @type {any} */ result, /** @type {any} */ said) {
+  if (result.foreign) return `${result.name} is not asked in this format: written for it, the request differs.`;
   const what = said.kind === "text" ? "This text" : "This request's text";
   if (/^rare_/.test(result.outside)) return `${what} has much that the model never saw, so its bound does not hold.`;
   return `${what} is unlike those that the model was fitted on, so its bound does not hold: ${result.outside}.`;
@@ -84,36 +88,4 @@ function price(/** @type {any} */ { name, tokens, upper }) {
   field.addEventListener("input", tell);
   tell();
   return element("div", { className: "price" }, element("label", { htmlFor: id }, "$ per million"), field, output);
-}
-
-function parts(/** @type {any[]} */ results) {
-  const most = Math.max(1, ...results.flatMap((result) => PARTS.map((part) => result.parts[part])));
-  const cell = (/** @type {number} */ tokens) => {
-    const share = element("span", { className: "share", "aria-hidden": "true" });
-    share.style.width = `${4 * tokens / most}rem`;
-    return element("td", {}, tokens ? share : "", whole(tokens));
-  };
-  const row = (/** @type {string} */ part) => element("tr", {}, element("th", { scope: "row" }, part),
-    ...results.map((result) => cell(result.parts[part])));
-  const heads = ["part", ...results.map(({ name }) => name)].map((name) => element("th", { scope: "col" }, name));
-  const used = PARTS.filter((part) => results.some((result) => result.parts[part]));
-  const table = element("table", { "aria-labelledby": "parts-title" },
-    element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...used.map(row)),
-    element("tfoot", {}, element("tr", {}, element("th", { scope: "row" }, "in all"),
-      ...results.map(({ tokens }) => element("td", {}, whole(tokens))))));
-  return [element("h3", { id: "parts-title" }, "Parts of the request, in tokens"),
-          element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Parts" }, table)];
-}
-
-function notCounted(/** @type {any[]} */ results) {
-  const places = new Map();
-  for (const { name, not_counted: list } of results) {
-    for (const place of list) places.set(place, [...(places.get(place) ?? []), name]);
-  }
-  if (!places.size) return [];
-  const items = [...places].map(([place, names]) =>
-    element("li", {}, names.length < results.length ? `${place} (${names.join(", ")})` : place));
-  return [element("h3", {}, "Not counted"),
-          element("p", { className: "soft" }, "Its tokens cannot be known from the request and come on top, so that a"
-            + " request with it never “fits” for certain."), element("ul", {}, ...items)];
 }

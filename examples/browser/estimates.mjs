@@ -7,6 +7,10 @@ import { detect, modelOf, readRequest } from "../javascript/requests/formats.mjs
 import { encode } from "../javascript/text.mjs";
 
 const LEVEL = "0.95";
+// The families that are asked in a format. A model of one reads another provider's format, but its tools, say, are not
+// what the provider would show it: nothing bounds that.
+const ASKED_IN = /** @type {Record<string, RegExp>} */ (
+  { anthropic: /^claude/, converse: /^(?!o200k|cl100k|gemma)/, gemini: /^gemma/ });
 
 /** What is said of a text for some models. `kind` is `text`, `request`, or `auto`: a request if it is one.
  * `data` has the catalogue and the coefficients by family; `table` returns a family's n-gram table. */
@@ -57,11 +61,12 @@ function read(/** @type {string} */ text, /** @type {string} */ kind) {
 
 /** What the page shows of a model. Out of the domain, a text has the bound by its bytes, a request has none. */
 function result(/** @type {string} */ name, /** @type {any} */ entry, /** @type {any} */ said) {
-  const inside = said.in_domain;
+  const foreign = said.format in ASKED_IN && !ASKED_IN[said.format].test(entry.family), inside = said.in_domain;
+  const most = inside ? said.upper_bound[LEVEL] ?? null : said.byte_bound ?? null;
   return {
     name, family: entry.family, window: entry.max_input_tokens ?? null, instead: entry.instead ? entry.name : "",
-    tokens: said.estimate, upper: inside ? said.upper_bound[LEVEL] ?? null : said.byte_bound ?? null,
-    lower: inside ? said.lower_bound[LEVEL] ?? 0 : 0, outside: said.outside, features: said.features ?? null,
-    parts: said.parts ?? null, not_counted: said.not_counted ?? [],
+    tokens: said.estimate, foreign, upper: foreign ? null : most,
+    lower: inside && !foreign ? said.lower_bound[LEVEL] ?? 0 : 0, outside: said.outside,
+    parts: said.parts ?? null, not_counted: said.not_counted ?? [], said,
   };
 }

@@ -1,8 +1,9 @@
 // The page: takes what is pasted, asks the worker, shows what it says.
-import { ask, data } from "./asking.mjs";
+import { find } from "../javascript/catalogue.mjs";
+import { ask, data, known } from "./asking.mjs";
 import { decision, show } from "./cards.mjs";
 import { byId, whole } from "./elements.mjs";
-import { choose, chosen, layOut } from "./picker.mjs";
+import { choose, chosen, has, layOut } from "./picker.mjs";
 import { REQUEST, TEXT } from "./samples.mjs";
 
 const FORMATS = {
@@ -51,6 +52,10 @@ function render() {
   byId("read").textContent = said.error ? "" : said.kind === "request"
     ? `Read as a request in the format of ${format}${named}: ${whole(said.bytes)} bytes.`
     : said.note || (said.bytes ? `Counted as a text: ${whole(said.bytes)} bytes.` : "");
+  const meant = said.model && find(data.catalogue, known, said.model)?.name;
+  byId("suggest").hidden = !meant || !has(meant) || chosen.has(meant);
+  byId("add").textContent = `Add ${meant}, which the request names`;
+  byId("add").onclick = () => { choose(meant, true); update(); byId("text").focus(); };
   clearTimeout(telling);
   telling = setTimeout(() => { byId("summary").textContent = sentence(limit); }, QUIET);
 }
@@ -78,13 +83,15 @@ function fill(/** @type {string} */ text) {
   /** @type {any} */ (document.querySelector("[name=kind][value=auto]")).checked = true;
   update();
   byId("text").focus();
+  byId("text").setSelectionRange(0, 0);
+  byId("text").scrollTop = 0;
 }
 
-layOut(update);
 // The newest models of three providers.
-for (const start of ["claude-", "gpt-", "gemini-"]) {
-  choose(data.catalogue.newer_versions.find((/** @type {any} */ { starts }) => starts === start).model, true);
-}
+const newest = ["claude-", "gpt-", "gemini-"].map((start) =>
+  data.catalogue.newer_versions.find((/** @type {any} */ { starts }) => starts === start).model);
+layOut(newest, update);
+for (const name of newest) choose(name, true);
 byId("text").addEventListener("input", later);
 byId("window").addEventListener("input", render);
 for (const radio of document.querySelectorAll("[name=kind]")) radio.addEventListener("change", update);

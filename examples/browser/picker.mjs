@@ -7,10 +7,13 @@ import { byId, element } from "./elements.mjs";
 export const chosen = new Set();
 /** The lines of a model: what is searched in it, and its box. @type {Map<string, any>} */ const lines = new Map();
 
-/** Lays the list out; `changed` is called after each choice. @param {() => void} changed */
-export function layOut(changed) {
-  for (const family of data.catalogue.families) {
-    const models = data.catalogue.models.filter((/** @type {any} */ model) => model.family === family.name);
+/** Lays the list out, the newest of the families and models first; `changed` is called after each choice.
+ * @param {string[]} newest @param {() => void} changed */
+export function layOut(newest, changed) {
+  const first = newest.map((name) => known.get(name)?.family), families = data.catalogue.families;
+  const isFirst = (/** @type {any} */ { name }) => first.includes(name);
+  for (const family of [...families.filter(isFirst), ...families.filter((/** @type {any} */ one) => !isFirst(one))]) {
+    const models = data.catalogue.models.filter((/** @type {any} */ model) => model.family === family.name).reverse();
     const boxes = models.map((/** @type {any} */ model) => line(model, changed));
     byId("choices").append(element("div", { role: "group", "aria-label": family.title },
       element("h3", {}, family.title), ...boxes));
@@ -22,6 +25,9 @@ export function layOut(changed) {
   });
   search();
 }
+
+/** Whether the list has a model's name. @param {string} name */
+export const has = (name) => lines.has(name);
 
 /** Chooses a model, or no longer. @param {string} name @param {boolean} on */
 export function choose(name, on) {

@@ -7,7 +7,7 @@ def tokens_of(text: str) -> int:
     return Estimator.for_model("claude-opus-5").estimate(text)
 
 2026-11-25T10:41:08Z INFO request 7f3a9c took 182 ms, 1,204 tokens in, 88 out
-数えるのは、送る前に。
+Сначала посчитать, потом отправить.
 `;
 
 export const REQUEST = JSON.stringify({

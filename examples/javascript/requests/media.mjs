@@ -36,7 +36,7 @@ export function decoded(data, most) {
   let text = data.slice(start, end).replaceAll("-", "+").replaceAll("_", "/").replace(/[=\r\n ]+$/, "");
   if (text.length % 4 === 1) text = text.slice(0, -1);
   const lenient = text.includes("\n");
-  if (/[^\x00-\x7f]/.test(text) || (!lenient && /[^A-Za-z0-9+/]/.test(text))) throw notBase64();
+  if (/[^\x00-\x7f]/.test(text) || (!lenient && !/^[A-Za-z0-9+/]*={0,2}$/.test(text))) throw notBase64();
   return bytesOf(text + "=".repeat((4 - text.length % 4) % 4));
 }
 

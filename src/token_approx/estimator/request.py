@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..requests import PARTS, RequestFeatures, read_request
+from ..requests import PARTS, TEXT_KINDS, RequestFeatures, read_request
 from ..requests.named import TEXT, base_features, named_features, part_of
 from ..text.counts import encode
 from ..text.known_ngrams import NGRAM
@@ -130,7 +130,7 @@ def _outside(
     if table is None or table.known is None:
         return ""
     texts = [encode(text) for texts in features.texts.values() for text in texts]
-    cost = math.fsum(value for name, value in base.items() if name.startswith(TEXT))
+    cost = math.fsum(base[TEXT + kind] for kind in TEXT_KINDS)  # not by the prefix: `text_blocks` is a count
     name, limits = known_range(NGRAM + table.tokenizer)
     above, _, below = name.partition("/")
     rare = float(table.rare_many(texts).sum()) if texts else 0.0
