@@ -61,12 +61,14 @@ def test_priors_of_several_layouts_cost_the_same_in_one(texts: list[str]) -> Non
         assert grams.costs(weights).tolist() == [own.tokens(text) for text in texts]
 
 
-def test_a_layout_holds_every_prior(priors: Priors) -> None:
+def test_a_layout_holds_every_prior(priors: Priors, tmp_path: Path) -> None:
     """Orders that a prior lacks cost nothing under it, and its fewer bits do not matter."""
     assert priors.layout.bits == (8, 10, 11, 12)
     grams = count_grams(TEXTS, priors.layout)
+    assert priors.names == ("small", "large", "odd")
     for name, weights in zip(priors.names, priors.weights, strict=True):
-        own = NgramTable.load(name)
+        own = NgramTable.load(tmp_path / f"{name}.json")
+        assert priors.digests[name] == own.file_sha256
         assert grams.costs(weights).tolist() == [own.tokens(text) for text in TEXTS]
 
 

@@ -41,6 +41,7 @@ class Family:
 
     `table` names the n-gram table, `framing` the tokens that a request and each of its messages add to the
     texts, `exact` the library and tokenizer that count exactly, `images` the rule for images, if known.
+    `estimator` is the model_coefs.json of a family of one's own; its path is relative to the catalogue's.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Family:
     source: str
     exact: Mapping[str, str | None] | None = field(default=None, hash=False)
     images: str | None = None
+    estimator: str | None = None
 
     @property
     def table(self) -> str:
@@ -143,7 +145,7 @@ def _read(paths: tuple[str, ...]) -> Catalogue:
         content = _content(path)
         for place, fields in enumerate(_entries(path, content, "families")):
             with _Place(path, f"families[{place}]"):
-                family = Family(**fields | {"framing": _framing(fields["framing"])})
+                family = _family(fields, Path(path).parent)
                 families[family.name] = family
                 # A family's name is a model's too: who knows the tokenizer need not know a model of it.
                 models[family.name] = Entry(family.name, family, family.framing)
@@ -160,6 +162,12 @@ def _read(paths: tuple[str, ...]) -> Catalogue:
                 newer.insert(0 if path != str(SHIPPED) else len(newer), (fields["starts"], fields["model"]))
         not_known += map(str, content.get("not_known", ()))
     return Catalogue(families, models, tuple(newer), tuple(not_known))
+
+
+def _family(fields: Mapping[str, Any], folder: Path) -> Family:
+    estimator = fields.get("estimator")
+    place = None if estimator is None else str(folder / estimator)
+    return Family(**{**fields, "framing": _framing(fields["framing"]), "estimator": place})
 
 
 def _entry(fields: Mapping[str, Any], families: Mapping[str, Family]) -> Entry:

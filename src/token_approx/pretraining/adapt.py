@@ -48,7 +48,7 @@ class AdaptSpec:
     """
 
     floor: float = 10.0
-    scales: tuple[float, ...] = (0.25, 2.5, 7.5, 25.0, 75.0)
+    scales: tuple[float, ...] = (0.25, 2.5, 7.5, 25.0, 75.0, 250.0)
     spreads: tuple[float, ...] = (0.0, 0.5, 1.0)
     steps: tuple[float, ...] = (0.25, 4.0)
     folds: int = 5
@@ -124,8 +124,8 @@ def adapt(labelled: Labelled, priors: Priors, spec: AdaptSpec) -> Adapted:
 
 def adapted_table(
     labelled: Labelled, priors: Priors, spec: AdaptSpec, name: str, provenance: dict[str, Any]
-) -> tuple[NgramTable, Adapted]:
-    """Return the table of adapted priors, and how it came about.
+) -> NgramTable:
+    """Return the table of adapted priors; `adapted` in its provenance says how it came about.
 
     It knows the n-grams that every prior's training held: a few documents teach too little of others.
     """
@@ -141,7 +141,7 @@ def adapted_table(
             "adapted": found.error,
         },
     }
-    table = NgramTable(
+    return NgramTable(
         name,
         tuple(range(1, len(layout.bits) + 1)),
         layout.bits,
@@ -151,7 +151,6 @@ def adapted_table(
         provenance=provenance | {"adapted": how},
         known=priors.known,
     )
-    return table, found
 
 
 def _dual(labelled: Labelled, priors: Priors, variances: Variances, floor: float) -> tuple[Floats, Floats]:

@@ -35,7 +35,9 @@ def choose(
         free[place] = False
     chosen: list[int] = []
     for _ in range(min(number, int(free.sum()))):
-        gain = np.einsum("ij,ij->j", left, left) / (np.diag(left) + 1.0)
+        # Each document counts alike, by the share of its variance that goes: else odd ones decide.
+        total = np.diag(left) + 1.0
+        gain = np.einsum("ij,ij,i->j", left, left, 1.0 / total) / total
         place = int(np.argmax(np.where(free, gain, -np.inf)))
         _condition(left, place)
         free[place] = False

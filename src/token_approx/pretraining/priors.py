@@ -5,8 +5,9 @@ is, each of its weights repeated, exactly a table with more: priors of several l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
+from pathlib import Path
 
 import numpy as np
 
@@ -23,8 +24,9 @@ MOST_SPREAD = 30.0
 
 @dataclass(frozen=True, eq=False)
 class Priors:
-    """Tables by name; `weights` are in tokens and in one layout, shape (priors, columns).
+    """Tables by their files' names; `weights` are in tokens and in one layout, shape (priors, columns).
 
+    `digests` are the SHA-256 of their files, None where a table is of no file.
     `known` are the n-grams that the training of every prior held, None if one of them does not say.
     """
 
@@ -32,6 +34,7 @@ class Priors:
     layout: Layout
     weights: Floats
     known: KnownNgrams | None
+    digests: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def bases(self) -> Floats:
@@ -76,14 +79,18 @@ def load_priors(names: Sequence[str]) -> Priors:
         raise InputError(
             "Adapting needs a prior. Give prior=<names or paths of n-gram tables>, or prior=all."
         )
-    tables = {name: NgramTable.load(name) for name in listed}
-    if len(tables) < len(listed):
-        twice = next(name for name in listed if listed.count(name) > 1)
-        raise InputError(f"prior={','.join(listed)} names {twice} twice. Name each table once.")
+    stems = [Path(name).stem for name in listed]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise InputError(
+                f"prior={','.join(listed)} names {stem} twice. Name each table once, under a name of its own."
+            )
+    tables = {stem: NgramTable.load(name) for stem, name in zip(stems, listed, strict=True)}
     layout = _layout(tables)
     weights = np.stack([_widened(table, layout) for table in tables.values()])
-    known = [table.known for table in tables.values()]
-    return Priors(tuple(tables), layout, weights, reduce(_both, known))
+    known = reduce(_both, (table.known for table in tables.values()))
+    digests = {name: table.file_sha256 for name, table in tables.items()}
+    return Priors(tuple(tables), layout, weights, known, digests)
 
 
 def names_of(names: Sequence[str]) -> list[str]:

@@ -30,7 +30,8 @@ from token_approx.reporting.report import Report, report
 from token_approx.reporting.report_page import REPORT, report_page
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
-from token_approx.text.features import FEATURES
+from token_approx.text.features import known_features
+from token_approx.text.own_tables import tables_in, with_tables
 
 CHOICES = {
     "selection.by": ("unseen_source", "cv"),
@@ -54,6 +55,13 @@ LEAST = {
 
 def train(config: DictConfig) -> None:
     """Run the comparison that the configuration describes."""
+    features, paths = tables_in(config.features)
+    config.features = features
+    with with_tables([*config.tables, *paths]):
+        _train(config)
+
+
+def _train(config: DictConfig) -> None:
     choices = HydraConfig.get().runtime.choices
     output = _check(config, choices["search"])
     seconds: dict[str, float] = {}
@@ -103,7 +111,8 @@ def _register(
     config: DictConfig, run: Run, compared: Comparison, reported: Report, coefs: dict[str, Any]
 ) -> promotion.PromotionDecision | None:
     # The version is named in the coefficients' provenance.
-    unknown = [name for name in coefs["feature_set"] if name not in FEATURES]
+    known = known_features()
+    unknown = [name for name in coefs["feature_set"] if name not in known]
     if unknown and config.register:
         console.notice(
             f"The champion is not registered: it weighs {unknown[0]!r}, which cannot be computed from a text."
