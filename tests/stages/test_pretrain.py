@@ -78,11 +78,56 @@ def test_a_table_with_its_errors_and_run(
     assert tables[0].known is not None, "what was counted of n-grams is in the table"
 
 
+def test_a_table_adapted_from_priors(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Priors that do not know the tokenizer give a table that does, and the run says by how much.
+
+    The result is a prior itself: by its path it is adapted once more.
+    """
+    for name, prior in (("mine", "claude_3,cl100k_base"), ("again", f"{tmp_path}/mine.json")):
+        run(
+            monkeypatch,
+            f"documents={documents}", "tokens=n", f"name={name}", f"prior={prior}",
+            f"reports={tmp_path}/reports", f"out={tmp_path}/{name}.json",
+        )  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "by cross-validation over groups" in printed
+    table = NgramTable.load(tmp_path / "mine.json")
+    frame = pd.read_parquet(documents)
+    frame = frame[frame["split"] == "test"]
+    errors = {
+        name: np.abs(found.score_many(frame["text"]) * found.unit / np.maximum(frame["n"], 10) - 1).mean()
+        for name, found in {"mine": table, "other": NgramTable.load("cl100k_base")}.items()
+    }
+    assert errors["mine"] < 0.03
+    assert errors["mine"] < 0.5 * errors["other"]
+    assert table.known is not None
+    assert table.provenance["trained_on"]["documents"] == 160
+    adapted = table.provenance["adapted"]
+    assert set(adapted["shares"]) == {"claude_3", "cl100k_base", "bytes", "runes"}
+    assert adapted["cross_validation"]["adapted"] < adapted["cross_validation"]["scale"]
+    again = NgramTable.load(tmp_path / "again.json")
+    assert again.provenance["priors"] == {"mine": table.file_sha256}
+    assert str(tmp_path) not in json.dumps(again.provenance), "a path says where it was made"
+    experiment = MlflowClient().get_experiment_by_name("token-approx")
+    assert experiment
+    runs = {run.info.run_name: run for run in MlflowClient().search_runs([experiment.experiment_id])}
+    data = runs["pretrain · mine"].data
+    assert data.metrics["cv/adapted/mape"] == pytest.approx(100 * adapted["cross_validation"]["adapted"])
+    assert data.params["prior"] == "claude_3,cl100k_base"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "Give name=<name>"),
         (["name=x"], "Give documents=[<path>,…]"),
+        (["name=x", "documents={documents}", "tokens=n", "prior=o200k"], "The shipped tables are"),
+        (
+            ["name=x", "documents={documents}", "tokens=n", "prior=o200k_base", "tokenizer=ctok"],
+            "Leave out one of the two",
+        ),
         (
             ["name=x", "documents={documents}"],
             "has no column 'tokens'. It has text, n, group",

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from token_approx.text.ngrams import NgramTable, TableError, shipped_file
+from token_approx.text.ngrams import NgramTable, TableError
+from token_approx.text.own_tables import known_file
 from token_approx.text.table_file import MAX_FILE_BYTES
 
 Damage = Callable[[bytes], bytes]
@@ -101,7 +102,7 @@ def test_every_shipped_table_loads_at_once() -> None:
     names = sorted(path.name.split(".")[0] for path in folder.iterdir())
     assert len(names) == len(set(names)) > 0
     for name in names:
-        assert shipped_file(name).parent == folder
+        assert known_file(name).parent == folder
         taken = []
         for _ in range(3):  # the least of three: another process may take the processor meanwhile
             start = time.process_time()

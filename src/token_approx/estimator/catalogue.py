@@ -42,6 +42,7 @@ class Family:
 
     `table` names the n-gram table, `framing` the tokens that a request and each of its messages add to the
     texts, `exact` the library and tokenizer that count exactly, `images` the rule for images, if known.
+    `estimator` is the model_coefs.json of a family of one's own; its path is relative to the catalogue's.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Family:
     source: str
     exact: Mapping[str, str | None] | None = field(default=None, hash=False)
     images: str | None = None
+    estimator: str | None = None
 
     @property
     def table(self) -> str:
@@ -167,6 +169,8 @@ def _families(contents: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Fa
             with _Place(path, f"families[{place}]"):
                 name = str(fields["name"])
                 known[name] = known.get(name, {}) | fields
+                if "estimator" in fields:
+                    known[name]["estimator"] = str(Path(path).parent / fields["estimator"])
                 families[name] = Family(**known[name] | {"framing": _framing(known[name]["framing"])})
     return families
 

@@ -98,7 +98,9 @@ class Estimator(LinearModel):
 
     @classmethod
     def for_model(cls, name: str) -> "Estimator":
-        """Return the shipped estimator for a model, by its name as any provider, cloud or gateway writes it.
+        """Return the estimator for a model, by its name as any provider, cloud or gateway writes it.
+
+        It is the shipped one of the model's family, or what a catalogue of one's own names for it.
 
         It estimates a text's own tokens. An unknown version of a known line is counted as the newest known
         one: then `notice` says so, and a UserWarning does.
@@ -112,7 +114,8 @@ class Estimator(LinearModel):
         entry = catalogue().find(name)
         if entry.notice:
             warnings.warn(entry.notice, stacklevel=2)
-        fields = read_coefs(shipped(entry.family.name), TABLES)
+        own = entry.family.estimator
+        fields = read_coefs(Path(own)) if own else read_coefs(shipped(entry.family.name), TABLES)
         return cls(**fields | {"model": entry.name, "notice": entry.notice})
 
     def __hash__(self) -> int:

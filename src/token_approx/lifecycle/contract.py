@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from token_approx.estimator.coefs_file import COEFS
 from token_approx.files import write_whole
 from token_approx.requests.named import TEXT
-from token_approx.text.features import NGRAM, TABLES, shipped_table
+from token_approx.text.features import NGRAM, known_table
+from token_approx.text.ngrams import NgramTable
+from token_approx.text.own_tables import known_tables
 
 __all__ = [
     "COEFS",
@@ -42,26 +44,30 @@ class TableFile(NamedTuple):
 
 
 def tables_of(features: Iterable[str], of_requests: str | None = None) -> dict[str, TableFile]:
-    """Return the files of the shipped n-gram tables that some features are costs under.
+    """Return the files of the n-gram tables that some features are costs under.
 
     `of_requests` names the table of the costs of requests' texts.
     """
-    found = {}
+    found, known = {}, known_tables()
     for name in features:
         table = of_requests if name.startswith(TEXT) else name.removeprefix(NGRAM)
-        if table in TABLES:
-            found[name] = _table_file(table)
+        if table in known:
+            found[name] = _table_file(known_table(table), table)
     return found
 
 
 def table_files(coefs: Mapping[str, Any]) -> dict[str, TableFile]:
-    """Return the files of the shipped n-gram tables that a model's features are costs under."""
-    return {name: _table_file(Path(entry["file"]).stem) for name, entry in coefs["tables"].items()}
+    """Return the files of the n-gram tables that a model's features are costs under."""
+    return {
+        name: _table_file(known_table(stem), stem)
+        for name, entry in coefs["tables"].items()
+        for stem in (Path(entry["file"]).stem,)
+    }
 
 
-@lru_cache(maxsize=len(TABLES))
-def _table_file(table: str) -> TableFile:
-    return TableFile(f"{table}.json", shipped_table(table).json())
+@lru_cache(maxsize=16)
+def _table_file(table: NgramTable, name: str) -> TableFile:
+    return TableFile(f"{name}.json", table.json())
 
 
 def schema_text() -> str:

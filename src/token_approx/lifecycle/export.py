@@ -15,7 +15,7 @@ from token_approx.estimator.domain import known_range
 from token_approx.fitting.comparison import Comparison
 from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256, tables_of
 from token_approx.reporting.report import Report
-from token_approx.text.features import NGRAM, shipped_table
+from token_approx.text.features import NGRAM, known_table
 
 
 def model_coefs(
@@ -99,7 +99,7 @@ def domain(comparison: Comparison) -> dict[str, list[float]]:
         ranges |= {f"bytes/{name}": frame["bytes"] / frame[name] for name in others}
     found = {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
     for name in tables_of(comparison.champion.candidate.features):
-        if shipped_table(name.removeprefix(NGRAM)).known is not None:
+        if known_table(name.removeprefix(NGRAM)).known is not None:
             ratio, limits = known_range(name)
             found[ratio] = list(limits)
     return found

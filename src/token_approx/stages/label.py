@@ -20,6 +20,7 @@ from token_approx.reporting.sample_figures import sample_lengths
 from token_approx.stages.command_line import check_numbers, run_stage
 from token_approx.stages.labelling_console import labelling_progress, labelling_summary
 from token_approx.text.counts import encode
+from token_approx.text.own_tables import with_tables
 
 LEAST = {
     "labelling.concurrency": 1,
@@ -33,6 +34,11 @@ LEAST = {
 
 def label(config: DictConfig) -> None:
     """Label the samples that the configuration names."""
+    with with_tables(config.tables):
+        _label(config)
+
+
+def _label(config: DictConfig) -> None:
     check_numbers(config, LEAST, fractions=("requests_per_minute", "first_wait", "longest_wait"))
     out = Path(config.out)
     samples = read_samples(Path(config.samples))

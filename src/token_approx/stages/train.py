@@ -32,7 +32,8 @@ from token_approx.reporting.report_page import REPORT, report_page
 from token_approx.requests.named import is_feature
 from token_approx.stages import console
 from token_approx.stages.command_line import check_numbers, run_stage
-from token_approx.text.features import FEATURES
+from token_approx.text.features import known_features
+from token_approx.text.own_tables import tables_in, with_tables
 
 CHOICES = {
     "selection.by": ("unseen_source", "cv"),
@@ -56,6 +57,13 @@ LEAST = {
 
 def train(config: DictConfig) -> None:
     """Run the comparison that the configuration describes."""
+    features, paths = tables_in(config.features)
+    config.features = features
+    with with_tables([*config.tables, *paths]):
+        _train(config)
+
+
+def _train(config: DictConfig) -> None:
     choices = HydraConfig.get().runtime.choices
     output = _check(config, choices["search"])
     seconds: dict[str, float] = {}
@@ -108,7 +116,7 @@ def _register(
 ) -> promotion.PromotionDecision | None:
     # The version is named in the coefficients' provenance.
     of_requests = coefs["counts_of"] == REQUEST
-    known = is_feature if of_requests else FEATURES.__contains__
+    known = is_feature if of_requests else known_features().__contains__
     unknown = [name for name in coefs["feature_set"] if not known(name)]
     if unknown and config.register:
         what = "a request" if of_requests else "a text"

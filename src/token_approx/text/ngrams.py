@@ -38,7 +38,7 @@ from .ngram_costs import (
     short_score,
 )
 from .packed_table import PACKED, pack, read_table
-from .table_file import MAX_FILE_BYTES, TableError, TableFields, check_fields, refuse, render
+from .table_file import MAX_FILE_BYTES, TableError, TableFields, check_fields, render
 
 if TYPE_CHECKING:
     from ._kernel import Plan
@@ -85,7 +85,7 @@ class NgramTable:
 
     @classmethod
     def load(cls, source: str | os.PathLike[str]) -> Self:
-        """Load a shipped table by its name, or a table file by its path.
+        """Load a shipped table, or one of TOKEN_APPROX_TABLES, by its name, or a table file by its path.
 
         A string without a path separator that ends in neither `.json` nor `.packed` is a name. Raises
         TableError, naming the file, the field and how to correct it, when there is no such table or it is not
@@ -93,7 +93,9 @@ class NgramTable:
         """
         path = Path(source)
         if isinstance(source, str) and path.name == source and path.suffix not in SUFFIXES:
-            path = shipped_file(source)
+            from .own_tables import known_file  # noqa: PLC0415 - a table beside a model is loaded by path
+
+            path = known_file(source)
         try:
             with path.open("rb") as stream:
                 fields, digest = read_table(stream.read(MAX_FILE_BYTES + 1))
@@ -284,16 +286,3 @@ def shipped_tables() -> dict[str, Path]:
 
     folder = Path(str(files(__package__))) / "tables"
     return {entry.stem: entry for entry in sorted(folder.iterdir()) if entry.suffix in SUFFIXES}
-
-
-def shipped_file(name: str) -> Path:
-    """Return the file of a shipped table; raises TableError, with the names there are, for another name."""
-    shipped = shipped_tables()
-    if name not in shipped:
-        names = ", ".join(shipped) or "none"
-        refuse(
-            "table",
-            name,
-            f"The shipped tables are {names}. The path of a file holds a separator or ends in .json.",
-        )
-    return shipped[name]
