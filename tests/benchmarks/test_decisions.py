@@ -24,7 +24,7 @@ def test_what_is_wrong() -> None:
 def test_shares_by_step() -> None:
     """Limits at the truth need the tokenizer, those far away do not; the shares add up to all."""
     limits = np.where(np.arange(40) % 2, TRUTHS, 10 * len(TEXTS[-1])).astype(np.int64)
-    rows = {str(row["step"]): row for row in decisions("o200k_base", TEXTS, TRUTHS, limits)}
+    rows = pd.DataFrame(decisions("o200k_base", TEXTS, TRUTHS, limits)).set_index("step").T
     assert rows["bytes"]["decisions"] == 20
     assert rows["exact"]["decisions"] + rows["bound"]["decisions"] == 20
     assert rows["exact"]["decisions"] > 0
@@ -42,13 +42,13 @@ def test_it_reads_corpora_and_writes_a_table(tmp_path: Path) -> None:
     said = measure_decisions(documents, "test", [], ["o200k_base"], 15, 1, out)
     assert said == f"{out}: 15 decisions"
     table = pd.read_csv(out).set_index("step")
-    assert table.loc["all", "decisions"] == 15
-    assert table.loc["all", "wrong"] <= 100 / 15
+    assert table["decisions"]["all"] == 15
+    assert table["wrong"]["all"] <= 100 / 15
     counts = frame[["id", "o200k_base"]].assign(corpus="corpus")
     counts.to_parquet(tmp_path / "counts.parquet")
     frame.drop(columns="o200k_base").to_parquet(tmp_path / "corpus.parquet")
     again = str(tmp_path / "again.csv")
     measure_decisions(documents, "test", [str(tmp_path / "counts.parquet")], ["o200k_base"], 15, 1, again)
-    assert pd.read_csv(again).set_index("step").loc["all", "decisions"] == 15
+    assert pd.read_csv(again).set_index("step")["decisions"]["all"] == 15
     with pytest.raises(InputError, match="what=decisions needs documents"):
         measure_decisions([], "test", [], ["o200k_base"], 15, 1, out)

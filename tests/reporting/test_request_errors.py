@@ -17,7 +17,7 @@ RECORDS = "output/records/requests.parquet"
 
 
 def compared(*, left_out: bool) -> Comparison:
-    """Return what the tables look at of a comparison: 40 requests to Claude, a fixed fit and its estimates."""
+    """Return what the tables look at of a comparison: 40 requests to Claude and a fixed fit."""
     dataset = read_requests("requests-claude-4-7", RECORDS, ["claude_4_7"], NAMES)
     estimates = dataset.matrix(NAMES) @ WEIGHTS
     train, test = np.arange(40), np.arange(40, 50)
@@ -41,15 +41,15 @@ def test_errors_by_part_and_repository() -> None:
     by_part = tables["errors_by_part"].set_index("part")
     with_tools = dataset.matrix(NAMES)[:40, 2] > 0
     assert 0 < with_tools.sum() < 40
-    assert by_part.loc["tools", "requests"] == with_tools.sum()
-    assert np.isclose(by_part.loc["tools", "mape"], np.abs(error[with_tools]).mean())
-    assert by_part.loc["framing", "requests"] == 40
+    assert by_part["requests"]["tools"] == with_tools.sum()
+    assert np.isclose(by_part["mape"]["tools"], np.abs(error[with_tools]).mean())
+    assert by_part["requests"]["framing"] == 40
     assert set(by_part.index) <= {"framing", "messages", "tools"}
     by_repository = tables["errors_by_repository"].set_index("repository")
     for name in set(sources.tolist()):
         mine = sources == name
-        assert by_repository.loc[name, "requests"] == mine.sum()
-        assert np.isclose(by_repository.loc[name, "bias"], error[mine].mean())
+        assert by_repository["requests"][name] == mine.sum()
+        assert np.isclose(by_repository["bias"][name], error[mine].mean())
 
 
 def test_the_worst_ten_by_features() -> None:
