@@ -166,6 +166,13 @@ def test_what_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     exact_module.installed.cache_clear()
 
 
+def test_a_text_that_the_tokenizer_refuses() -> None:
+    """bpe-openai takes no million characters: it is to ask, and the reason does not quote the text."""
+    long = "word " * 200_000
+    decision = O200K.decide(long, O200K.upper_bound(long) - 1, exact="installed")
+    assert (decision, decision.reason) == ("ask", "bpe-openai cannot count the text (ValueError)")
+
+
 def test_importing_and_deciding_by_bounds_imports_no_tokenizer() -> None:
     """No library is loaded before a bound fails to decide."""
     code = (

@@ -169,6 +169,44 @@ def requests() -> str:
     return table(header, rows)
 
 
+def decisions() -> str:
+    """Return, by family, how many limits each step decides, and how many decisions are wrong."""
+    found = pd.read_csv(OUTPUT / "decisions.csv")
+    rows = []
+    for family, steps in found.groupby("family", sort=False):
+        by_step = steps.set_index("step")
+        exact, total = by_step.loc["exact"], by_step.loc["all"]
+        rows.append(
+            [
+                f"`{family}`",
+                f"{total['decisions']:,}",
+                *(percent(by_step["share"][step], 1) for step in ("bytes", "bound", "exact", "ask")),
+                percent(total["wrong"], 2),
+                f"{by_step['mean_us']['bound'] / 1000:.2f} ms",
+                f"{exact['mean_us'] / 1000:.2f} ms",
+            ]
+        )
+    header = ["texts of", "decisions", "by bytes", "by bounds", "by a tokenizer", "to ask", "wrong"]
+    return table(header + ["mean time by bounds", "by a tokenizer"], rows)
+
+
+def request_peers() -> str:
+    """Return the errors of whole requests beside those of what people do with the request's JSON."""
+    rows = [
+        [
+            row["dataset"].removeprefix("requests-"),
+            row["kind"],
+            f"{row['records']:,}",
+            *(percent(row[name], 1) for name in ("mape", "chars4_mape", "o200k_mape")),
+            *(percent(row[name], 1) for name in ("decided", "wrong")),
+        ]
+        for row in pd.read_csv(OUTPUT / "requests.csv").to_dict("records")
+        if row["records"] >= FEWEST_REQUESTS
+    ]
+    errors = ["token-approx", "chars/4 of the JSON", "o200k_base of the JSON"]
+    return table(["requests to", "kind", "requests", *errors, "limits decided", "wrong"], rows)
+
+
 def request_results() -> str:
     """Return the README's results of whole requests: the families of which most were recorded."""
     found = {

@@ -5,10 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from token_approx.benchmarks.measuring import read_parquet, write_parquet
-from token_approx.labelling.counters.bpe_openai import BpeOpenAICounter
 from token_approx.labelling.exchanges import MEDIA
-
-STAND_IN = "o200k_base"
+from token_approx.reporting.peers import TARGET, rs_bpe
 
 
 def measure_request_peers(exchanges: str, media: str, records: str, out: str) -> str:
@@ -24,10 +22,10 @@ def measure_request_peers(exchanges: str, media: str, records: str, out: str) ->
     frame = read_parquet(Path(exchanges), ["id", "request"])
     frame = frame[frame["id"].isin(wanted)].sort_values("id")
     files = dict(read_parquet(Path(media), ["key", "data"]).to_numpy()) if media else {}
-    counter = BpeOpenAICounter(STAND_IN)
+    count = rs_bpe()  # bpe-openai refuses a million characters, as images have
     rows = []
     for each in frame.to_dict("records"):
         body = MEDIA.sub(lambda found: files.get(found[1], found[0]), str(each["request"]))
-        rows.append({"id": each["id"], "characters": len(body), STAND_IN: counter.count([body])[0]})
+        rows.append({"id": each["id"], "characters": len(body), TARGET: int(count(body))})
     write_parquet(pd.DataFrame(rows), Path(out))
     return f"{out}: {len(rows)} rows"

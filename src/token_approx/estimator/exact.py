@@ -92,7 +92,11 @@ def count_exactly(
         if checked(exact) != INSTALLED:
             raise
         return ExactCount(None, str(error))
-    tokens = sum(tokenizer.count(_string(text)) for text in texts)
+    try:
+        tokens = sum(tokenizer.count(_string(text)) for text in texts)
+    except Exception as error:  # noqa: BLE001 - as bpe-openai of a text of a million characters
+        # Its message may quote the text.
+        return ExactCount(None, f"{tokenizer.name} cannot count the text ({type(error).__name__})")
     return ExactCount(tokens + besides, f"counted by {tokenizer.name}")
 
 

@@ -173,7 +173,10 @@ def shipped_request_model(family: str) -> "Estimator":
     path = folder / f"{family}.json"
     if not path.exists():
         there = ", ".join(sorted(found.stem for found in folder.glob("*.json"))) or "none"
-        raise InputError(f"no model of whole requests is shipped for {family!r}. There are {there}.")
+        raise InputError(
+            f"no model of whole requests is shipped for {family!r}: too few were recorded to fit one. Its"
+            f" texts and chat messages can be estimated (estimate, messages). Families with one: {there}."
+        )
     return Estimator(**read_coefs(path, TABLES))
 
 

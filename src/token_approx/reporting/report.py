@@ -21,6 +21,7 @@ from token_approx.reporting.coverage import calibration, coverage_figure, covera
 from token_approx.reporting.diagnostic_figures import diagnostic_figures
 from token_approx.reporting.figures import figures, png
 from token_approx.reporting.guard import guard_figure, guard_table
+from token_approx.reporting.request_errors import request_tables
 
 # A table with a row per record is for reading; beyond this nobody does.
 MOST_ROWS = 3000
@@ -107,6 +108,8 @@ def report(
     if labels.any():
         tables["errors_by_category"] = breakdown("category", labels, tokens, estimates)
         drawn["errors_by_category"] = category_figure(tables["errors_by_category"], name)
+    if compared.dataset.counts_of == REQUEST:
+        tables |= request_tables(compared)
     return Report(
         tables={key: table for key, table in tables.items() if len(table)},
         drawn=zip(drawn, in_processes(png, drawn.values(), workers), strict=True),

@@ -15,6 +15,7 @@ from token_approx.reporting.facts import error_tables, known_gaps
 from token_approx.reporting.figures import DPI
 from token_approx.reporting.ranking import COLUMNS, barred, beaten_by, ranking
 from token_approx.reporting.report import Report
+from token_approx.reporting.request_errors import shown_tables
 
 REPORT = "report.html"
 TEMPLATE = "report_page.html"
@@ -161,7 +162,7 @@ def report_page(compared: Comparison, reported: Report, coefs: Mapping[str, Any]
         ranking=ranking(compared, MOST_RANKED),
         barred=barred(compared, MOST_RANKED),
         figures=list(_drawn(reported.figures)),
-        tables=error_tables(reported.tables),
+        tables=[*error_tables(reported.tables), *shown_tables(reported.tables)],
         gaps=known_gaps(compared, reported.tables, coefs),
         confidence=max(bound["confidence"] for bound in coefs["upper_bound"]),
         coefs_file=COEFS,

@@ -37,7 +37,7 @@ def _messages(messages: Json, into: Collector) -> None:
     loop = _begin_of_loop(messages)
     for number, message in enumerate(messages):
         place = f"messages[{number}]"
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             into.add("user_messages")
             into.unknown("user", message, place, "a message is expected here, with a role and a content")
             continue
@@ -46,9 +46,8 @@ def _messages(messages: Json, into: Collector) -> None:
         into.add("assistant_messages" if kind == "assistant" else "user_messages")
         content = message.get("content")
         blocks = content if isinstance(content, list) else [content]
-        types = [
-            block.get("type") for block in blocks if isinstance(block, Mapping)
-        ]  # of any kind, so no set
+        # Of any kind, so no set.
+        types = [block.get("type") for block in blocks if isinstance(block, dict)]
         into.add("tool_call_turns", "tool_use" in types)
         into.add("tool_result_turns", "tool_result" in types)
         for position, block in enumerate(blocks):
@@ -76,10 +75,10 @@ def _begin_of_loop(messages: list[Json]) -> int:
     """Return the place of the last message with something new of the user: thinking before it is left out."""
     for place in range(len(messages) - 1, -1, -1):
         message = messages[place]
-        if isinstance(message, Mapping) and message.get("role") == "user":
+        if isinstance(message, dict) and message.get("role") == "user":
             content = message.get("content")
             blocks = content if isinstance(content, list) else [content]
-            if any(not isinstance(block, Mapping) or block.get("type") != "tool_result" for block in blocks):
+            if any(not isinstance(block, dict) or block.get("type") != "tool_result" for block in blocks):
                 return place
     return -1
 
@@ -87,7 +86,7 @@ def _begin_of_loop(messages: list[Json]) -> int:
 def _block(block: Json, kind: str, place: str, into: Collector, *, counted: bool) -> None:  # noqa: C901, PLR0912 - one case per type
     if block is None:
         return
-    if not isinstance(block, Mapping):
+    if not isinstance(block, dict):
         into.add("text_blocks")
         into.texts_of(kind, block, place)
         return
@@ -150,12 +149,12 @@ def _thinking(block: Mapping[str, Json], place: str, into: Collector, *, counted
 
 def _document(block: Mapping[str, Json], place: str, into: Collector) -> None:
     citations = block.get("citations")
-    if isinstance(citations, Mapping) and citations.get("enabled"):
+    if isinstance(citations, dict) and citations.get("enabled"):
         into.counts["citations_on"] = 1
     for name in ("title", "context"):
         into.texts_of("document", block.get(name), f"{place}.{name}")
     source = block.get("source")
-    if not isinstance(source, Mapping):
+    if not isinstance(source, dict):
         into.add("documents")
         into.unknown("document", source, f"{place}.source", "a source is expected here")
         return
@@ -176,7 +175,7 @@ def _document(block: Mapping[str, Json], place: str, into: Collector) -> None:
 
 
 def _source(source: Json, place: str, into: Collector) -> None:
-    if isinstance(source, Mapping) and source.get("type") == "base64":
+    if isinstance(source, dict) and source.get("type") == "base64":
         into.image(source.get("data"), place)
     else:
         into.add("images")
@@ -184,7 +183,7 @@ def _source(source: Json, place: str, into: Collector) -> None:
 
 
 def _why(source: Json, what: str) -> str:
-    kind = source.get("type") if isinstance(source, Mapping) else None
+    kind = source.get("type") if isinstance(source, dict) else None
     how = {"url": "by URL", "file": "by file id", "base64": "in a binary format"}.get(
         str(kind), "of an unknown source"
     )
@@ -198,7 +197,7 @@ def _tools(tools: Json, into: Collector) -> None:
         return
     for number, tool in enumerate(tools):
         place = f"tools[{number}]"
-        if not isinstance(tool, Mapping):
+        if not isinstance(tool, dict):
             into.add("tools")
             into.unknown("tool_schema", tool, place, "a tool is expected here")
         elif tool.get("type") not in (None, "custom"):
@@ -218,7 +217,7 @@ def _tools(tools: Json, into: Collector) -> None:
 
 
 def _choice(choice: Json, into: Collector) -> None:
-    kind = choice.get("type") if isinstance(choice, Mapping) else choice
+    kind = choice.get("type") if isinstance(choice, dict) else choice
     name = {"any": "tool_choice_any", "tool": "tool_choice_one", "none": "tool_choice_none"}.get(str(kind))
     if name:
         into.add(name)
@@ -228,17 +227,17 @@ def _choice(choice: Json, into: Collector) -> None:
 
 def _options(body: Mapping[str, Json], into: Collector) -> None:
     thinking = body.get("thinking")
-    kind = thinking.get("type") if isinstance(thinking, Mapping) else None
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
     into.add("thinking_on", kind == "enabled")
     into.add("thinking_adaptive", kind == "adaptive")
     into.add("thinking_off", kind == "disabled")
     config = body.get("output_config")
-    schema = config.get("format") if isinstance(config, Mapping) else None
+    schema = config.get("format") if isinstance(config, dict) else None
     for found in (schema, body.get("output_format")):
-        if isinstance(found, Mapping):
+        if isinstance(found, dict):
             into.add("output_schemas")
             into.text("output_schema", compact_json(found.get("schema", found)))
-    if isinstance(config, Mapping) and config.get("task_budget"):
+    if isinstance(config, dict) and config.get("task_budget"):
         into.skip("output_config.task_budget", "what the task's budget adds is not known")
     for name, reason in (
         ("mcp_servers", "what the servers' tools add is not known"),

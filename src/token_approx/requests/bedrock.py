@@ -15,11 +15,11 @@ BINARY = frozenset(("pdf", "doc", "docx", "xls", "xlsx"))
 def read_converse(body: Mapping[str, Json], into: Collector) -> None:
     """Fill a collector from the body of a Converse request."""
     tools = body.get("toolConfig")
-    tools = tools if isinstance(tools, Mapping) else {}
+    tools = tools if isinstance(tools, dict) else {}
     more = body.get("additionalModelRequestFields")
-    more = dict(more) if isinstance(more, Mapping) else {}
+    more = dict(more) if isinstance(more, dict) else {}
     reasoning = more.pop("reasoning_config", more.pop("reasoningConfig", None))
-    if isinstance(reasoning, Mapping):
+    if isinstance(reasoning, dict):
         more.setdefault("thinking", reasoning)
     same = {
         **more,
@@ -53,7 +53,7 @@ def _blocks(content: Json) -> Json:
 
 def _messages(messages: Json) -> Json:
     def message(value: Json) -> Json:
-        return {**value, "content": _blocks(value.get("content"))} if isinstance(value, Mapping) else value
+        return {**value, "content": _blocks(value.get("content"))} if isinstance(value, dict) else value
 
     return _each(messages, message)
 
@@ -94,7 +94,7 @@ def _block(block: Json) -> Json:  # noqa: C901, PLR0911, PLR0912 - one case per 
 
 
 def _result(block: Json) -> Json:
-    if isinstance(block, Mapping) and "json" in block:
+    if isinstance(block, dict) and "json" in block:
         return {"type": "text", "text": json.dumps(block["json"], ensure_ascii=False, default=str)}
     return _block(block)
 
@@ -120,7 +120,7 @@ def _tool(tool: Json) -> Json:
             return None
         case {"toolSpec": Mapping() as spec}:
             schema = spec.get("inputSchema")
-            schema = schema.get("json", schema) if isinstance(schema, Mapping) else schema
+            schema = schema.get("json", schema) if isinstance(schema, dict) else schema
             return {**_without(spec, "inputSchema"), "input_schema": schema}
         case {"systemTool": Mapping() as system}:
             return {"type": str(system.get("name"))}
@@ -128,7 +128,7 @@ def _tool(tool: Json) -> Json:
 
 
 def _choice(choice: Json) -> Json:
-    return {"type": next(iter(choice))} if isinstance(choice, Mapping) and choice else choice
+    return {"type": next(iter(choice))} if isinstance(choice, dict) and choice else choice
 
 
 def _output(config: Json) -> dict[str, Json]:

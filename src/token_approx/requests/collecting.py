@@ -40,7 +40,7 @@ def holds_text(value: Json) -> bool:
         found = waiting.pop()
         if isinstance(found, str | bytes) and found:
             return True
-        if isinstance(found, Mapping):
+        if isinstance(found, dict):
             waiting.extend(found.values())
         elif isinstance(found, list):
             waiting.extend(found)
@@ -52,7 +52,7 @@ def without_files(value: Json) -> Json:
     if isinstance(value, str):
         start = value.find(",", 0, 200) + 1 if value.startswith("data:") else 0
         return "" if len(value) >= SHORTEST_FILE and BASE64.fullmatch(value, start) else value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: without_files(inner) for name, inner in value.items()}
     return [without_files(inner) for inner in value] if isinstance(value, list) else value
 

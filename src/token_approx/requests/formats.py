@@ -75,7 +75,7 @@ def detect(fields: Mapping[str, Json]) -> str:
         return "gemini"
     if "messages" in fields:
         return _with_messages(fields)
-    if names & {"input", "previousResponseId", "instructions"} or isinstance(fields.get("prompt"), Mapping):
+    if names & {"input", "previousResponseId", "instructions"} or isinstance(fields.get("prompt"), dict):
         return "openai_responses"
     if "prompt" in fields:
         return "openai_chat"
@@ -95,7 +95,7 @@ def _with_messages(fields: Mapping[str, Json]) -> str:  # noqa: PLR0911 - one an
     }:
         return "converse"
     messages = fields["messages"] if isinstance(fields["messages"], list) else []
-    blocks = [block for message in messages if isinstance(message, Mapping) for block in _blocks(message)]
+    blocks = [block for message in messages if isinstance(message, dict) for block in _blocks(message)]
     if any("type" not in block and block for block in blocks):
         return "converse"
     if fields.keys() & {
@@ -108,7 +108,7 @@ def _with_messages(fields: Mapping[str, Json]) -> str:  # noqa: PLR0911 - one an
     }:
         return "anthropic"
     tools = fields.get("tools")
-    tools = [tool for tool in tools if isinstance(tool, Mapping)] if isinstance(tools, list) else []
+    tools = [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
     if any("input_schema" in tool for tool in tools):
         return "anthropic"
     kinds = {block.get("type") for block in blocks if isinstance(block.get("type"), str)}
@@ -122,7 +122,7 @@ def _with_messages(fields: Mapping[str, Json]) -> str:  # noqa: PLR0911 - one an
 
 def _blocks(message: Mapping[str, Json]) -> list[Mapping[str, Json]]:
     content = message.get("content")
-    return [block for block in content if isinstance(block, Mapping)] if isinstance(content, list) else []
+    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
 def _rule(model: str, default: str) -> str:

@@ -23,10 +23,10 @@ def camel(fields: Mapping[str, Json]) -> dict[str, Json]:
 def read_gemini(body: Mapping[str, Json], into: Collector) -> None:
     """Fill a collector from the body of a request for content, or from the SDK's arguments."""
     fields = camel(body)
-    if isinstance(fields.get("generateContentRequest"), Mapping):
+    if isinstance(fields.get("generateContentRequest"), dict):
         fields |= camel(fields.pop("generateContentRequest"))
     for name in ("config", "generationConfig"):
-        if isinstance(fields.get(name), Mapping):
+        if isinstance(fields.get(name), dict):
             fields = camel(fields.pop(name)) | fields
     system = fields.get("systemInstruction")
     if system:
@@ -51,14 +51,14 @@ def read_gemini(body: Mapping[str, Json], into: Collector) -> None:
 
 
 def _turn(content: Json, place: str, into: Collector) -> None:
-    role = content.get("role") if isinstance(content, Mapping) else None
+    role = content.get("role") if isinstance(content, dict) else None
     kind = "assistant" if role == "model" else "user"
     into.add(f"{kind}_messages")
     _content(content, kind, place, into)
 
 
 def _content(content: Json, kind: str, place: str, into: Collector) -> None:
-    if isinstance(content, Mapping) and "parts" in content:
+    if isinstance(content, dict) and "parts" in content:
         parts = content["parts"]
         into.leftovers(kind, content, ("parts", "role"), place)
     else:
@@ -74,14 +74,14 @@ def _content(content: Json, kind: str, place: str, into: Collector) -> None:
 def _part(part: Json, kind: str, place: str, into: Collector) -> None:  # noqa: C901 - one case per field
     if part is None:
         return
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         into.add("text_blocks")
         into.texts_of(kind, part, place)
         return
     fields = camel(part)
     for name, value in fields.items():
         here = f"{place}.{name}"
-        inner = camel(value) if isinstance(value, Mapping) else {}
+        inner = camel(value) if isinstance(value, dict) else {}
         match name:
             case "text":
                 into.add("text_blocks")
@@ -141,7 +141,7 @@ def _function_response(response: Mapping[str, Json], place: str, into: Collector
 
 
 def _tool(tool: Json, place: str, into: Collector) -> None:
-    if not isinstance(tool, Mapping):
+    if not isinstance(tool, dict):
         into.add("tools")
         into.unknown("tool_schema", tool, place, "a tool is expected here")
         return
@@ -156,7 +156,7 @@ def _tool(tool: Json, place: str, into: Collector) -> None:
 
 
 def _declaration(declaration: Json, place: str, into: Collector) -> None:
-    if not isinstance(declaration, Mapping):
+    if not isinstance(declaration, dict):
         into.add("tools")
         into.unknown("tool_schema", declaration, place, "a declaration is expected here")
         return
@@ -166,8 +166,8 @@ def _declaration(declaration: Json, place: str, into: Collector) -> None:
 
 
 def _tool_config(config: Json, into: Collector) -> None:
-    calling = camel(config).get("functionCallingConfig") if isinstance(config, Mapping) else None
-    if not isinstance(calling, Mapping):
+    calling = camel(config).get("functionCallingConfig") if isinstance(config, dict) else None
+    if not isinstance(calling, dict):
         return
     fields = camel(calling)
     mode = str(fields.get("mode", "")).upper()

@@ -24,7 +24,7 @@ def read_openai_chat(body: Mapping[str, Json], into: Collector) -> None:
     collect_choice(body.get("tool_choice", body.get("function_call")), into)
     collect_response_format(body.get("response_format"), into)
     thinking = body.get("thinking")
-    into.add("thinking_off", isinstance(thinking, Mapping) and thinking.get("type") == "disabled")
+    into.add("thinking_off", isinstance(thinking, dict) and thinking.get("type") == "disabled")
     for name in ("web_search_options", "plugins"):
         if name in body:
             into.skip(name, "what the provider's own tool adds is not known")
@@ -44,7 +44,7 @@ def _messages(messages: Json, into: Collector) -> None:
     last = max((place for place, each in enumerate(messages) if _role(each) == "user"), default=-1)
     for number, message in enumerate(messages):
         place = f"messages[{number}]"
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             into.add("user_messages")
             into.unknown("user", message, place, "a message is expected here, with a role and a content")
             continue
@@ -74,7 +74,7 @@ def _messages(messages: Json, into: Collector) -> None:
 
 
 def _role(message: Json) -> Json:
-    return message.get("role") if isinstance(message, Mapping) else None
+    return message.get("role") if isinstance(message, dict) else None
 
 
 def _calls(message: Mapping[str, Json], place: str, into: Collector) -> None:
@@ -85,8 +85,8 @@ def _calls(message: Mapping[str, Json], place: str, into: Collector) -> None:
     into.add("tool_call_turns", bool(calls))
     for number, call in enumerate(calls):
         here = f"{place}.tool_calls[{number}]"
-        function = call.get("function", call.get("custom")) if isinstance(call, Mapping) else None
-        if isinstance(function, Mapping):
+        function = call.get("function", call.get("custom")) if isinstance(call, dict) else None
+        if isinstance(function, dict):
             collect_call(into, function.get("name"), function.get("arguments", function.get("input")), here)
             into.leftovers("tool_call", function, ("name", "arguments", "input"), here)
         else:
@@ -97,7 +97,7 @@ def _reasoning(message: Mapping[str, Json], place: str, into: Collector) -> None
     for name in ("reasoning_content", "reasoning"):
         into.texts_of("thinking", message.get(name), f"{place}.{name}")
     details = message.get("reasoning_details")
-    if holds := [one for one in details if isinstance(one, Mapping)] if isinstance(details, list) else []:
+    if holds := [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []:
         into.add("hidden_reasoning", len(holds))
         into.skip(f"{place}.reasoning_details", "the reasoning is encrypted, so its length is not known")
 
@@ -107,12 +107,10 @@ def _tools(tools: Json, name: str, into: Collector) -> None:
         return
     for number, tool in enumerate(tools if isinstance(tools, list) else [tools]):
         place = f"{name}[{number}]"
-        function = (
-            tool if name == "functions" else tool.get("function") if isinstance(tool, Mapping) else None
-        )
-        if isinstance(function, Mapping):
+        function = tool if name == "functions" else tool.get("function") if isinstance(tool, dict) else None
+        if isinstance(function, dict):
             collect_function(function, place, into)
-        elif isinstance(tool, Mapping) and tool.get("type") not in (None, "function", "custom"):
+        elif isinstance(tool, dict) and tool.get("type") not in (None, "function", "custom"):
             into.skip(place, f"what the provider's own tool {str(tool['type'])[:40]!r} adds is not known")
         else:
             into.add("tools")

@@ -14,7 +14,7 @@ def collect_content(content: Json, kind: str, place: str, into: Collector) -> No
         here = f"{place}[{number}]"
         if part is None:
             continue
-        if not isinstance(part, Mapping):
+        if not isinstance(part, dict):
             into.add("text_blocks")
             into.texts_of(kind, part, here)
             continue
@@ -49,8 +49,8 @@ def collect_content(content: Json, kind: str, place: str, into: Collector) -> No
 
 def collect_image(image: Json, part: Mapping[str, Json], place: str, into: Collector) -> None:
     """Add an image, given as a URL or as an object with one: a data URL has its size, others do not."""
-    url = image.get("url") if isinstance(image, Mapping) else image
-    detail = image.get("detail") if isinstance(image, Mapping) else part.get("detail")
+    url = image.get("url") if isinstance(image, dict) else image
+    detail = image.get("detail") if isinstance(image, dict) else part.get("detail")
     if isinstance(url, bytes) or (isinstance(url, str) and url.startswith("data:")):
         into.image(url, place, str(detail or ""))
     else:
@@ -61,8 +61,8 @@ def collect_image(image: Json, part: Mapping[str, Json], place: str, into: Colle
 
 def collect_file(file: Json, place: str, into: Collector) -> None:
     """Add a file: one whose bytes are text counts as that text, the tokens of others cannot be known."""
-    data = file.get("file_data", file.get("data")) if isinstance(file, Mapping) else None
-    if isinstance(data, Mapping):  # Cohere's documents are objects of texts
+    data = file.get("file_data", file.get("data")) if isinstance(file, dict) else None
+    if isinstance(data, dict):  # Cohere's documents are objects of texts
         into.add("documents")
         into.text("document", compact_json(data))
     elif data is None or not into.plain_document(data, place):
@@ -86,7 +86,7 @@ def collect_function(function: Mapping[str, Json], place: str, into: Collector) 
 
 def collect_choice(choice: Json, into: Collector) -> None:
     """Add what the choice of a tool is, where it is not automatic."""
-    if isinstance(choice, Mapping):
+    if isinstance(choice, dict):
         into.add(
             "tool_choice_one" if choice.get("type") in (None, "function", "custom") else "tool_choice_any"
         )
@@ -98,7 +98,7 @@ def collect_choice(choice: Json, into: Collector) -> None:
 
 def collect_response_format(form: Json, into: Collector) -> None:
     """Add the form that the answer must have, as chat completions say it."""
-    if not isinstance(form, Mapping):
+    if not isinstance(form, dict):
         if form is not None:
             into.unknown("output_schema", form, "response_format", "an object is expected here")
         return

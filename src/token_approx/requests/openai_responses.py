@@ -30,7 +30,7 @@ def read_openai_responses(body: Mapping[str, Json], into: Collector) -> None:
     start = -1 if _keeps_all_reasoning(body) else _last_user_message(items)
     for number, item in enumerate(items):
         # Reasoning of turns before the user's last message is taken out by the provider.
-        if number >= start or not (isinstance(item, Mapping) and item.get("type") == "reasoning"):
+        if number >= start or not (isinstance(item, dict) and item.get("type") == "reasoning"):
             _item(item, f"input[{number}]", into)
     tools = body.get("tools")
     for number, tool in enumerate(tools if isinstance(tools, list) else [] if tools is None else [tools]):
@@ -48,7 +48,7 @@ def read_openai_responses(body: Mapping[str, Json], into: Collector) -> None:
         if body.get(name):
             into.skip(name, reason)
     reasoning = body.get("reasoning")
-    if isinstance(reasoning, Mapping) and reasoning.get("mode") not in (None, "standard", "default"):
+    if isinstance(reasoning, dict) and reasoning.get("mode") not in (None, "standard", "default"):
         into.skip("reasoning.mode", "what this mode adds to the prompt is not known")
     collect_signatures(into)
     into.leftovers("user", body, RESPONSES_NO_TOKENS | RESPONSES_READ, "request")
@@ -56,19 +56,19 @@ def read_openai_responses(body: Mapping[str, Json], into: Collector) -> None:
 
 def _keeps_all_reasoning(body: Mapping[str, Json]) -> bool:
     reasoning = body.get("reasoning")
-    return isinstance(reasoning, Mapping) and reasoning.get("context") == "all_turns"
+    return isinstance(reasoning, dict) and reasoning.get("context") == "all_turns"
 
 
 def _last_user_message(items: list[Json]) -> int:
     for place in range(len(items) - 1, -1, -1):
         item = items[place]
-        if isinstance(item, Mapping) and item.get("role") == "user":
+        if isinstance(item, dict) and item.get("role") == "user":
             return place
     return -1
 
 
 def _item(item: Json, place: str, into: Collector) -> None:  # noqa: C901 - one case per type
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         into.add("user_messages")
         into.unknown("user", item, place, "an item is expected here")
         return
@@ -116,7 +116,7 @@ def _reasoning(item: Mapping[str, Json], place: str, into: Collector) -> None:
     content = item.get("content")
     if isinstance(content, list) and holds_text(content):
         for part in content:
-            text = part.get("text") if isinstance(part, Mapping) else part
+            text = part.get("text") if isinstance(part, dict) else part
             into.texts_of("thinking", text, place)
         return
     into.add("hidden_reasoning")
@@ -128,11 +128,11 @@ def _reasoning(item: Mapping[str, Json], place: str, into: Collector) -> None:
 
 
 def _tool(tool: Json, place: str, into: Collector) -> None:
-    kind = tool.get("type") if isinstance(tool, Mapping) else None
-    if not isinstance(tool, Mapping):
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    if not isinstance(tool, dict):
         into.add("tools")
         into.unknown("tool_schema", tool, place, "a tool is expected here")
-    elif isinstance(tool.get("function"), Mapping):
+    elif isinstance(tool.get("function"), dict):
         collect_function(tool["function"], place, into)
     elif kind in (None, "function") and not tool.get("defer_loading"):
         collect_function(tool, place, into)
@@ -147,8 +147,8 @@ def _tool(tool: Json, place: str, into: Collector) -> None:
 
 
 def _text(text: Json, into: Collector) -> None:
-    form = text.get("format") if isinstance(text, Mapping) else None
-    if isinstance(form, Mapping):
+    form = text.get("format") if isinstance(text, dict) else None
+    if isinstance(form, dict):
         shown = {name: form[name] for name in ("name", "description", "schema") if form.get(name) is not None}
         collect_output(shown or None, form.get("type"), into)
     elif form is not None:

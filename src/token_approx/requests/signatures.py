@@ -50,9 +50,9 @@ class _Signature:
     """Writes one function's schema as TypeScript; its definitions stand where they are referred to."""
 
     def __init__(self, schema: Json) -> None:
-        self._root: Mapping[str, Json] = schema if isinstance(schema, Mapping) else {}
+        self._root: Mapping[str, Json] = schema if isinstance(schema, dict) else {}
         found = self._root.get("$defs", self._root.get("definitions"))
-        self._definitions: Mapping[str, Json] = found if isinstance(found, Mapping) else {}
+        self._definitions: Mapping[str, Json] = found if isinstance(found, dict) else {}
         self._resolved = 0
 
     def declaration(self, name: Json, description: Json) -> str:
@@ -79,11 +79,11 @@ class _Signature:
         return lines
 
     def _resolve(self, schema: Json) -> Mapping[str, Json]:
-        if not isinstance(schema, Mapping):
+        if not isinstance(schema, dict):
             return {}
         target = self._definitions.get(str(schema.get("$ref")).rpartition("/")[2])
         # Definitions that refer to each other would have no end.
-        if "$ref" not in schema or not isinstance(target, Mapping) or self._resolved >= MOST_RESOLVED:
+        if "$ref" not in schema or not isinstance(target, dict) or self._resolved >= MOST_RESOLVED:
             return schema
         self._resolved += 1
         return {**target, **{name: value for name, value in schema.items() if name != "$ref"}}
@@ -110,7 +110,7 @@ class _Signature:
 
 def _properties_of(schema: Mapping[str, Json]) -> Mapping[str, Json]:
     found = schema.get("properties")
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _comment(text: Json) -> list[str]:
