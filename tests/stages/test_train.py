@@ -128,6 +128,35 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
     assert "mlflow ui --backend-store-uri" in done.stdout
 
 
+def test_few_records_give_a_champion_that_serves(
+    tmp_path: Path, make_records: Callable[..., Path], client: MlflowClient
+) -> None:
+    """With 22 records, 17 of them for training, it answers at 95 %; its files are the run's artifacts."""
+    records = make_records(22)
+    done = project(
+        tmp_path, sys.executable, "-m", "token_approx.stages.train", "dataset=custom", f"records={records}",
+        "features=bytes", "estimator=ols_origin", "selection.sane=false", *FAST.split(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    output = tmp_path / "project/results/custom"
+    coefs = json.loads((output / "model_coefs.json").read_text())
+    assert {line["confidence"] for line in coefs["upper_bound"]} == {0.8, 0.9, 0.95}
+    assert coefs["metrics"]["training_records"] == 17
+    assert "17 training records, widened" in (output / "report.html").read_text()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    name = coefs["provenance"]["registered_model"]
+    version = client.get_model_version_by_alias(name, "champion")
+    assert version.run_id == coefs["provenance"]["run_id"], "the version is linked to the run"
+    text = "The boats were coming in. " * 200
+    estimator = Estimator.load(output / "model_coefs.json")
+    answer = mlflow.pyfunc.load_model(f"models:/{name}@champion").predict([text])
+    assert answer["input_tokens"].item() == estimator.estimate(text)
+    assert len(estimator.truncate(text, 100)) < len(text)
+    assert estimator.decide(text, 10**9) == "fits"
+    artifacts = {file.path for file in client.list_artifacts(version.run_id)}
+    assert {path.name for path in output.iterdir()} - {".written.json"} <= artifacts
+
+
 def test_plain_python_custom_records_and_optuna(
     tmp_path: Path, make_records: Callable[..., Path], client: MlflowClient
 ) -> None:
