@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 PATIENCE_MS = 60_000
 MEGABYTE = 1_000_000
-# Milliseconds of the processor that the page may add to a key.
+# Milliseconds per key in the page's own scripts; 1 or 2 are usual.
 MOST_PER_KEY = 50
 KEYS = 12
 
@@ -217,25 +217,15 @@ def test_nothing_that_is_pasted_becomes_html(site: Site) -> None:
 
 
 def test_typing_into_a_megabyte_does_not_wait(site: Site) -> None:
-    """What the page adds to a key in a text of 1 MB, to the bare field's own cost, is far from 100 ms."""
+    """Of a key in a text of 1 MB the page's own scripts hold the window up for a fraction of 100 ms.
+
+    The rest is the browser's: it lays its field out anew for each key, whoever listens.
+    """
     rng = random.Random(3)  # noqa: S311 - no secret
     words = ["boats", "were", "counted", "{", "}", "0x3f", "the", "one after the other", ".\n"]
     piece = " ".join(rng.choices(words, k=MEGABYTE // 400))
     times = MEGABYTE // len(encode(piece)) + 1
     page = site.open()
-    took = {"page": keys_in(page, piece, times)}
-    tokens = Estimator.for_model("claude-opus-5").estimate(piece * times + "a" * KEYS)
-    expect(page.locator(".tokens").first).to_have_text(f"about {tokens:,} tokens")
-    # The same page, which now hears of nothing that is typed.
-    bare = site.open()
-    bare.evaluate("() => addEventListener('input', (event) => event.stopImmediatePropagation(), true)")
-    took["bare field"] = keys_in(bare, piece, times)
-    print({name: f"{spent:.1f} ms of the processor per key" for name, spent in took.items()})  # noqa: T201
-    assert took["page"] - took["bare field"] < MOST_PER_KEY
-
-
-def keys_in(page: Page, piece: str, times: int) -> float:
-    """Return the main thread's milliseconds of the processor per key typed into the field after this text."""
     field = page.locator("#text")
     # As pasted: Playwright's own way takes a minute for it.
     script = """(field, [piece, times]) => {
@@ -243,19 +233,25 @@ def keys_in(page: Page, piece: str, times: int) -> float:
         field.dispatchEvent(new Event('input'));
     }"""
     field.evaluate(script, [piece, times])
+    field.press("Control+End")
+    expect(page.locator("#read")).to_contain_text("bytes")
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
 
-    def spent() -> float:
+    def spent() -> dict[str, float]:
         metrics = session.send("Performance.getMetrics")["metrics"]
-        return float(next(entry["value"] for entry in metrics if entry["name"] == "ThreadTime"))
+        return {entry["name"]: 1000 * entry["value"] / KEYS for entry in metrics}
 
-    field.press("Control+End")
-    page.wait_for_timeout(2000)  # the estimate that the paste asked for is none of the keys'
     before = spent()
     for _ in range(KEYS):
         field.press("a")
-    return 1000 * (spent() - before) / KEYS
+    tokens = Estimator.for_model("claude-opus-5").estimate(piece * times + "a" * KEYS)
+    # The estimate of the last key is shown, so that its cost is among the keys'.
+    expect(page.locator(".tokens").first).to_have_text(f"about {tokens:,} tokens")
+    after = spent()
+    own, whole = (after[name] - before[name] for name in ("ScriptDuration", "ThreadTime"))
+    print(f"per key: {own:.1f} ms in the page's scripts, {whole:.1f} ms of the processor in all")  # noqa: T201
+    assert own < MOST_PER_KEY
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
