@@ -96,7 +96,8 @@ def page() -> str:
         "style": style,
         "script": script,
         # Nothing but this page's own script, style and worker: it cannot send what is pasted anywhere.
-        "policy": f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; worker-src blob:",
+        "policy": f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)};"
+        " worker-src blob:",
         "blocks": "\n".join(_block(name, *block) for name, block in blocks.items()),
     }
     template = (HERE / "page.html").read_text(encoding="utf-8")

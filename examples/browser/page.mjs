@@ -19,7 +19,8 @@ let asking = false, again = false, timer = /** @type {any} */ (0), telling = /**
 
 function later() {
   clearTimeout(timer);
-  timer = setTimeout(update, byId("text").textLength > LONG ? LATER : SOON);
+  // By what was there before: to read the field would cost as much as the key itself.
+  timer = setTimeout(update, said?.bytes > LONG ? LATER : SOON);
 }
 
 async function update() {
