@@ -11,6 +11,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
+from token_approx.preparing.samples import Sample, read_samples, sample_id, write_samples
 from token_approx.pretraining.tokenizers import openai_tokenizer
 from token_approx.stages import pretrain
 from token_approx.text.ngrams import NgramTable
@@ -116,6 +117,35 @@ def test_a_table_adapted_from_priors(
     data = runs["pretrain · mine"].data
     assert data.metrics["cv/adapted/mape"] == pytest.approx(100 * adapted["cross_validation"]["adapted"])
     assert data.params["prior"] == "claude_3,cl100k_base"
+
+
+def test_samples_to_label_next(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Samples and the records of some of them are documents and counts; the others are chosen from."""
+    texts = pd.read_parquet(documents)["text"].drop_duplicates()
+    samples = [
+        Sample(id=sample_id(text), source=f"s{n % 9}", category="c", text=text)
+        for n, text in enumerate(texts)
+    ]
+    write_samples(tmp_path / "samples.jsonl", samples)
+    rows = [{"id": each.id, "input_tokens": len(each.text)} for each in samples[:60]]
+    pd.DataFrame(rows).to_json(tmp_path / "labelled.jsonl", orient="records", lines=True)
+    common = (
+        *(f"documents={tmp_path}/samples.jsonl", f"counts={tmp_path}/labelled.jsonl", "tokens=input_tokens"),
+        *("name=x", "prior=cl100k_base", f"reports={tmp_path}/reports"),
+    )
+    run(monkeypatch, *common, "choose=5", f"out={tmp_path}/next.jsonl")
+    chosen = read_samples(tmp_path / "next.jsonl")
+    assert len({sample.id for sample in chosen}) == 5
+    assert not {sample.id for sample in chosen} & {row["id"] for row in rows}
+    assert {sample.source for sample in chosen} <= {f"s{n}" for n in range(9)}
+    assert f"5 of {len(samples) - 60} documents without a count" in capsys.readouterr().out
+    run(monkeypatch, *common, f"out={tmp_path}/x.json")
+    assert NgramTable.load(tmp_path / "x.json").provenance["labelled_documents"] == 60
+    with pytest.raises(SystemExit):
+        run(monkeypatch, f"documents={documents}", "tokens=n", "name=x", "prior=cl100k_base", "choose=5")
+    assert "Every document has a count" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
