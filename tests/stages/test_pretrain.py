@@ -119,6 +119,37 @@ def test_a_table_adapted_from_priors(
     assert data.params["prior"] == "claude_3,cl100k_base"
 
 
+def test_no_text_leaves_the_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text, a key, an address and a path in documents reach no table, report, run, artifact or error."""
+    planted = ["planted okapi", "sk-planted-0123456789", "okapi@planted.example", "/home/okapi/planted"]
+    rows = [
+        {"text": f"{' '.join(planted)} {'alpha beta ' * (n % 7)}{n}", "n": 30 + 4 * (n % 7), "group": f"g{n}"}
+        for n in range(40)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "documents.parquet")
+    bad = [*rows, {"text": planted[0], "n": -1, "group": "g"}]
+    pd.DataFrame(bad).to_parquet(tmp_path / "bad.parquet")
+    common = ("tokens=n", "name=x", "prior=cl100k_base", f"reports={tmp_path}/reports")
+    run(monkeypatch, *common, f"documents={tmp_path}/documents.parquet", f"out={tmp_path}/reports/x.json")
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *common, f"documents={tmp_path}/bad.parquet")
+    printed = "".join(capsys.readouterr())
+    assert "in row 40, n is -1" in printed
+    experiment = MlflowClient().get_experiment_by_name("token-approx")
+    assert experiment
+    (found,) = MlflowClient().search_runs([experiment.experiment_id])
+    artifacts = Path(MlflowClient().download_artifacts(found.info.run_id, "", str(tmp_path)))
+    written = [path for folder in (tmp_path / "reports", artifacts) for path in folder.rglob("*")]
+    files = [path.read_bytes() for path in written if path.is_file() and path.name[-8:] != ".parquet"]
+    assert len(files) > 5
+    for text in planted:
+        assert not any(text.encode() in data for data in files), text
+        assert text not in printed
+        assert text not in str(found.to_dictionary())
+
+
 def test_samples_to_label_next(
     documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
