@@ -27,6 +27,7 @@ from tests.labelling.session_logs import Codex
 from tests.lifecycle.serving import s3_store, serving
 from tests.postgres import ROLE, Postgres
 from token_approx.estimator.estimator import Estimator
+from token_approx.preparing.samples import Sample, sample_id, write_samples
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASH = shutil.which("bash") or "bash"
@@ -226,6 +227,12 @@ def lay_out_documents(walk: Walk) -> None:
     frame = pd.DataFrame({"text": texts, "o200k_base": counts})
     frame[:60].to_parquet(walk.folder / "a.parquet")
     frame[60:].to_parquet(walk.folder / "b.parquet")
+    frame[["text"]].to_parquet(walk.folder / "offered.parquet")
+    samples = [
+        Sample(id=sample_id(text), source=f"s{n % 9}", category="c", text=text)
+        for n, text in enumerate(texts)
+    ]
+    write_samples(walk.folder / "samples.jsonl", samples)
 
 
 CALL = """

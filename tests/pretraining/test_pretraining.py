@@ -237,7 +237,17 @@ def test_counts_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
     bare = read_documents([str(tmp_path / "three.parquet")], "n", str(counts), counted=False)
     assert bare["tokens"].isna().all()
     pd.DataFrame({"id": ["a"], "n": [1]}).to_parquet(counts)
-    with pytest.raises(InputError, match=r"counts\.parquet has no column 'corpus'"):
+    by_id = [
+        read_documents([str(tmp_path / "one.parquet")], "n", str(counts), counted=counted)
+        for counted in (True, False)
+    ]
+    assert by_id[0]["text"].tolist() == ["x"], "without corpus, ids count, and what has no count is left out"
+    assert by_id[1]["tokens"].isna().tolist() == [False, True]
+    pd.DataFrame({"id": ["z"], "n": [1]}).to_parquet(counts)
+    with pytest.raises(InputError, match="the counts are of none of its documents"):
+        read_documents([str(tmp_path / "one.parquet")], "n", str(counts))
+    pd.DataFrame({"corpus": ["one"], "n": [1]}).to_parquet(counts)
+    with pytest.raises(InputError, match=r"counts\.parquet has no column 'id'"):
         read_documents([str(tmp_path / "one.parquet")], "n", str(counts))
 
 

@@ -11,6 +11,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
+from token_approx.preparing.samples import Sample, read_samples, sample_id, write_samples
 from token_approx.pretraining.tokenizers import openai_tokenizer
 from token_approx.stages import pretrain
 from token_approx.text.ngrams import NgramTable
@@ -116,6 +117,66 @@ def test_a_table_adapted_from_priors(
     data = runs["pretrain · mine"].data
     assert data.metrics["cv/adapted/mape"] == pytest.approx(100 * adapted["cross_validation"]["adapted"])
     assert data.params["prior"] == "claude_3,cl100k_base"
+
+
+def test_no_text_leaves_the_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text, a key, an address and a path in documents reach no table, report, run, artifact or error."""
+    planted = ["planted okapi", "sk-planted-0123456789", "okapi@planted.example", "/home/okapi/planted"]
+    rows = [
+        {"text": f"{' '.join(planted)} {'alpha beta ' * (n % 7)}{n}", "n": 30 + 4 * (n % 7), "group": f"g{n}"}
+        for n in range(40)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "documents.parquet")
+    bad = [*rows, {"text": planted[0], "n": -1, "group": "g"}]
+    pd.DataFrame(bad).to_parquet(tmp_path / "bad.parquet")
+    common = ("tokens=n", "name=x", "prior=cl100k_base", f"reports={tmp_path}/reports")
+    run(monkeypatch, *common, f"documents={tmp_path}/documents.parquet", f"out={tmp_path}/reports/x.json")
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *common, f"documents={tmp_path}/bad.parquet")
+    printed = "".join(capsys.readouterr())
+    assert "in row 40, n is -1" in printed
+    experiment = MlflowClient().get_experiment_by_name("token-approx")
+    assert experiment
+    (found,) = MlflowClient().search_runs([experiment.experiment_id])
+    artifacts = Path(MlflowClient().download_artifacts(found.info.run_id, "", str(tmp_path)))
+    written = [path for folder in (tmp_path / "reports", artifacts) for path in folder.rglob("*")]
+    files = [path.read_bytes() for path in written if path.is_file() and path.name[-8:] != ".parquet"]
+    assert len(files) > 5
+    for text in planted:
+        assert not any(text.encode() in data for data in files), text
+        assert text not in printed
+        assert text not in str(found.to_dictionary())
+
+
+def test_samples_to_label_next(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Samples and the records of some of them are documents and counts; the others are chosen from."""
+    texts = pd.read_parquet(documents)["text"].drop_duplicates()
+    samples = [
+        Sample(id=sample_id(text), source=f"s{n % 9}", category="c", text=text)
+        for n, text in enumerate(texts)
+    ]
+    write_samples(tmp_path / "samples.jsonl", samples)
+    rows = [{"id": each.id, "input_tokens": len(each.text)} for each in samples[:60]]
+    pd.DataFrame(rows).to_json(tmp_path / "labelled.jsonl", orient="records", lines=True)
+    common = (
+        *(f"documents={tmp_path}/samples.jsonl", f"counts={tmp_path}/labelled.jsonl", "tokens=input_tokens"),
+        *("name=x", "prior=cl100k_base", f"reports={tmp_path}/reports"),
+    )
+    run(monkeypatch, *common, "choose=5", f"out={tmp_path}/next.jsonl")
+    chosen = read_samples(tmp_path / "next.jsonl")
+    assert len({sample.id for sample in chosen}) == 5
+    assert not {sample.id for sample in chosen} & {row["id"] for row in rows}
+    assert {sample.source for sample in chosen} <= {f"s{n}" for n in range(9)}
+    assert f"5 of {len(samples) - 60} documents without a count" in capsys.readouterr().out
+    run(monkeypatch, *common, f"out={tmp_path}/x.json")
+    assert NgramTable.load(tmp_path / "x.json").provenance["labelled_documents"] == 60
+    with pytest.raises(SystemExit):
+        run(monkeypatch, f"documents={documents}", "tokens=n", "name=x", "prior=cl100k_base", "choose=5")
+    assert "Every document has a count" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,7 @@ class _Search:
 
         def predict(inside: Rows, outside: Rows) -> Floats:
             place, factor = best_scale(self.single[inside], self.target[inside])
-            return factor * self.single[outside, place]
+            return np.asarray(factor * self.single[outside, place])
 
         return self._left_out(predict)
 

@@ -41,16 +41,18 @@ def read_documents(
     """Return labelled documents as a frame: corpus, text, tokens, group, category, family, split.
 
     `tokens` names the column of counts, in the documents' files or in the file `counts` (columns id, corpus
-    and `tokens`; a document's corpus is the stem of its file's name). With `counted` false a file may lack
-    it: its tokens are NaN. Documents without text are left out: they teach nothing. A file without `group`
-    has a group per document, one without `category` is a category of its own.
+    and `tokens`; a document's corpus is the stem of its file's name). A file `counts` without corpus, such as
+    the records of some samples, counts documents by their id alone, and those that it lacks are left out.
+    With `counted` false documents may lack a count: their tokens are NaN. Documents without text are left
+    out: they teach nothing. A file without `group` has the groups that its `source` says, or a group per
+    document; one without `category` is a category of its own.
 
     Raises:
         InputError: a file cannot be read, or lacks a column or a count.
     """
     if not paths:
         raise InputError("pretrain needs documents. Give documents=[<path>,…].")
-    table = _load(Path(counts), ("id", "corpus", tokens)) if counts else None
+    table = _load(Path(counts), ("id", tokens)) if counts else None
     return pd.concat([_read(Path(path), tokens, table, counted) for path in paths], ignore_index=True)
 
 
@@ -68,22 +70,43 @@ def _load(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 def _read(path: Path, tokens: str, table: pd.DataFrame | None, counted: bool) -> pd.DataFrame:  # noqa: FBT001
     frame = _load(path, ("text",))
-    if tokens not in frame and table is not None and (table["corpus"] == path.stem).any():
-        own = table.loc[table["corpus"] == path.stem].set_index("id")[tokens]
-        frame = _load(path, ("text", "id")).assign(**{tokens: lambda found: found["id"].map(own)})
-    elif tokens not in frame and not counted:
-        frame[tokens] = np.nan
+    partial = False
+    if tokens not in frame:
+        own = None if table is None else _counts_of(table, path.stem)
+        partial = own is not None and "corpus" not in own
+        if own is not None:
+            by_id = own.drop_duplicates("id").set_index("id")[tokens]
+            frame = _load(path, ("text", "id"))
+            frame[tokens] = frame["id"].map(by_id)
+        elif not counted:
+            frame[tokens] = np.nan
     frame = frame if tokens in frame else _load(path, ("text", tokens))
-    known = frame[tokens].notna().any()
+    if partial and counted:
+        frame = frame[frame[tokens].notna()].reset_index(drop=True)
+        if frame.empty:
+            raise InputError(f"{path}: the counts are of none of its documents. Give counts= of these.")
     counts = pd.to_numeric(frame[tokens], errors="coerce")
-    bad = np.flatnonzero(~(counts >= 0)) if counted or known else np.empty(0, np.int64)
+    may_lack = not counted and (partial or bool(frame[tokens].isna().all()))
+    bad = np.flatnonzero(~(counts >= 0) & ~(frame[tokens].isna() & may_lack))
     if bad.size:
         found = frame[tokens].iloc[bad[0]]
         raise InputError(
             f"{path}: in row {bad[0]}, {tokens} is {found}, not a number of tokens. Count that text again."
         )
+    return _completed(frame, path, counts)
+
+
+def _counts_of(table: pd.DataFrame, corpus: str) -> pd.DataFrame | None:
+    # The counts of a corpus, None where there are none; a table without corpora counts all by their ids.
+    if "corpus" not in table:
+        return table
+    own = table[table["corpus"] == corpus]
+    return None if own.empty else own
+
+
+def _completed(frame: pd.DataFrame, path: Path, counts: pd.Series) -> pd.DataFrame:
     defaults = {
-        "group": [f"{path.stem}-{row}" for row in range(len(frame))],
+        "group": frame.get("source", [f"{path.stem}-{row}" for row in range(len(frame))]),
         "category": path.stem,
     } | OPTIONAL
     frame = frame.assign(tokens=counts.astype(np.float64), corpus=path.stem)

@@ -61,7 +61,7 @@ class Priors:
 
         Of a single prior, and where no prior has a weight, it is 1.
         """
-        variance = self.weights.var(axis=0)
+        variance: Floats = self.weights.var(axis=0)
         for part in np.split(variance, self.layout.offsets[1:-1]):
             mean = float(part.mean())
             part[:] = np.minimum(part / mean, MOST_SPREAD) if mean > 0 else 1.0

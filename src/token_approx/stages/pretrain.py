@@ -26,15 +26,20 @@ from token_approx.pretraining.store import EndsStore
 from token_approx.reporting.breakdown import breakdown, category_figure
 from token_approx.reporting.figures import png
 from token_approx.stages import console
-from token_approx.stages.command_line import run_stage
+from token_approx.stages.command_line import check_numbers, run_stage
+from token_approx.stages.next_samples import choose_next
 from token_approx.text.counts import encode
 from token_approx.text.ngrams import NgramTable
 
 
 def pretrain(config: DictConfig) -> None:
-    """Fit the table that the configuration describes."""
+    """Fit the table that the configuration describes, or choose what to label for it."""
+    check_numbers(config, {"choose": 0, "seed": 0})
     if not config.name:
         raise UsageError("pretrain needs a name for the table. Give name=<name>.")
+    if config.choose:
+        choose_next(config)
+        return
     ends: Callable[[str], Bytes] | None = instantiate(config.tokenizer)
     if config.prior and ends is not None:
         raise UsageError(
