@@ -60,6 +60,7 @@ function outside(/** @type {any} */ result, /** @type {any} */ said) {
   if (result.foreign) return `${result.name} is not asked in this format: written for it, the request differs.`;
   const what = said.kind === "text" ? "This text" : "This request's text";
   if (/^rare_/.test(result.outside)) return `${what} has much that the model never saw, so its bound does not hold.`;
+  if (/^no bound /.test(result.outside)) return `This is an estimate without a bound: ${result.outside}.`;
   return `${what} is unlike those that the model was fitted on, so its bound does not hold: ${result.outside}.`;
 }
 

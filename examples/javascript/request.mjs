@@ -61,10 +61,23 @@ export function requestTotal(/** @type {any} */ coefs, /** @type {string} */ tab
   }
   const sum = linearSum(coefs, values), tokens = rounded(sum);
   const found = { [`rare_${table}`]: measured.rare, [`ngram_${table}`]: measured.cost };
-  const outside = measured.cost ? outOfDomain({ [`rare_${table}/ngram_${table}`]: [0, RARE_PER_TOKEN] }, found) : "";
+  const rare = measured.cost ? outOfDomain({ [`rare_${table}/ngram_${table}`]: [0, RARE_PER_TOKEN] }, found) : "";
+  const outside = coefs.kinds_without_bound?.includes(kind) ? noBound(kind) : rare;
   return { model, format, kind, linear_sum: sum, estimate: tokens, ...bounds(coefs, sum, kind), outside,
            in_domain: outside === "", parts: partsOf(coefs, values, tokens), not_counted };
 }
+
+const noBound = (/** @type {string} */ kind) =>
+  `no bound for ${KINDS[kind] ?? kind} to this family held on repositories that were left out`;
+
+/** The kinds of requests in words. @type {Record<string, string>} */
+const KINDS = {
+  plain: "plain requests",
+  options: "requests with a schema or thinking",
+  tools: "requests with tools",
+  images: "requests with images",
+  documents: "requests with documents",
+};
 
 /** A feature's plain name, its group of models and its wire format. @param {string} name */
 export function partsOfName(name) {
