@@ -174,20 +174,20 @@ def decisions() -> str:
     found = pd.read_csv(OUTPUT / "decisions.csv")
     rows = []
     for family, steps in found.groupby("family", sort=False):
-        by_step = steps.set_index("step")
-        exact, total = by_step.loc["exact"], by_step.loc["all"]
+        by_step = {str(row["step"]): row for row in steps.to_dict("records")}
+        exact, total = by_step["exact"], by_step["all"]
         rows.append(
             [
                 f"`{family}`",
                 f"{total['decisions']:,}",
-                *(percent(by_step["share"][step], 1) for step in ("bytes", "bound", "exact", "ask")),
+                *(percent(by_step[step]["share"], 1) for step in ("bytes", "bound", "exact", "ask")),
                 percent(total["wrong"], 2),
-                f"{by_step['mean_us']['bound'] / 1000:.2f} ms",
+                f"{by_step['bound']['mean_us'] / 1000:.2f} ms",
                 f"{exact['mean_us'] / 1000:.2f} ms",
             ]
         )
     header = ["texts of", "decisions", "by bytes", "by bounds", "by a tokenizer", "to ask", "wrong"]
-    return table(header + ["mean time by bounds", "by a tokenizer"], rows)
+    return table([*header, "mean time by bounds", "by a tokenizer"], rows)
 
 
 def request_peers() -> str:
