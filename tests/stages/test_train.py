@@ -153,7 +153,7 @@ def test_few_records_give_a_champion_that_serves(
     assert answer["input_tokens"].item() == estimator.estimate(text)
     assert len(estimator.truncate(text, 100)) < len(text)
     assert estimator.decide(text, 10**9) == "fits"
-    artifacts = {file.path for file in client.list_artifacts(version.run_id)}
+    artifacts = {file.path for file in client.list_artifacts(coefs["provenance"]["run_id"])}
     assert {path.name for path in output.iterdir()} - {".written.json"} <= artifacts
 
 
