@@ -38,8 +38,8 @@ def choose_next(config: DictConfig) -> None:
     grams = count_grams(kept["text"].tolist(), priors.layout)
     found = kept.iloc[choose(grams, priors, usual, config.choose, np.flatnonzero(counted))]
     samples = [
-        Sample(id=sample_id(row.text), source=str(row.group), category=str(row.category), text=row.text)
-        for row in found.itertuples(index=False)
+        Sample(id=sample_id(str(text)), source=str(group), category=str(category), text=str(text))
+        for text, group, category in found[["text", "group", "category"]].itertuples(index=False)
     ]
     out = Path(config.out or f"{config.name}-next.jsonl")
     write_samples(out, samples)

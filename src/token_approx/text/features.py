@@ -46,8 +46,8 @@ def features_of(texts: Iterable[str | bytes]) -> list[dict[str, float]]:
     """Return all features of each text; the tables score the texts together."""
     data = [encode(text) if isinstance(text, str) else text for text in texts]
     rows = [{name: float(value) for name, value in asdict(count(text)).items()} for text in data]
-    for name in known_tables():
-        table = known_table(name)
+    for name, path in known_tables().items():
+        table = _loaded(path, path.stat().st_mtime_ns)
         for row, units in zip(rows, table.score_many(data).tolist(), strict=True):
             row[NGRAM + name] = units * table.unit
     return rows

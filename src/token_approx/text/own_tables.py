@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from .ngrams import SUFFIXES, shipped_tables
@@ -43,8 +44,13 @@ def own_tables(shipped: Iterable[str] = ()) -> dict[str, Path]:
 
 def known_tables() -> dict[str, Path]:
     """Return the files of the shipped tables and of one's own (see `own_tables`), by name."""
-    shipped = shipped_tables()
+    shipped = _shipped()
     return shipped | own_tables(shipped)
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Path]:
+    return shipped_tables()
 
 
 def known_file(name: str) -> Path:
@@ -99,4 +105,10 @@ def _files(path: Path) -> list[Path]:
 
 def _is_table(path: Path) -> bool:
     # A model's folder holds other JSON files beside its tables.
-    return path.suffix != ".json" or b'"weights_sha256"' in path.read_bytes()
+    return path.suffix != ".json" or _has_weights(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _has_weights(path: Path, _changed: int) -> bool:
+    # Asked for each text that is measured; a table's file has a megabyte.
+    return b'"weights_sha256"' in path.read_bytes()
