@@ -62,13 +62,21 @@ export function requestTotal(/** @type {any} */ coefs, /** @type {string} */ tab
   const sum = linearSum(coefs, values), tokens = rounded(sum);
   const found = { [`rare_${table}`]: measured.rare, [`ngram_${table}`]: measured.cost };
   const rare = measured.cost ? outOfDomain({ [`rare_${table}/ngram_${table}`]: [0, RARE_PER_TOKEN] }, found) : "";
-  const outside = coefs.kinds_without_bound?.includes(kind) ? noBound(kind) : rare;
+  const foreign = FAMILIES.includes(table) && ASKED_IN[format] && !ASKED_IN[format].includes(table);
+  const outside = foreign ? `this family is not asked in the format ${format}: written for it, the request differs`
+    : coefs.kinds_without_bound?.includes(kind) ? noBound(kind) : rare;
   return { model, format, kind, linear_sum: sum, estimate: tokens, ...bounds(coefs, sum, kind), outside,
            in_domain: outside === "", parts: partsOf(coefs, values, tokens), not_counted };
 }
 
 const noBound = (/** @type {string} */ kind) =>
   `no bound for ${KINDS[kind] ?? kind} to this family held on repositories that were left out`;
+
+/** Whose requests are written in a format, by the family's table; the other formats are anybody's. */
+const CLAUDE = ["claude_3", "claude_4_7"], OTHERS = ["deepseek_3", "llama_3", "qwen_3", "tekken"];
+const FAMILIES = [...CLAUDE, "o200k_base", "cl100k_base", "gemma_3", ...OTHERS];
+/** @type {Record<string, string[]>} */
+const ASKED_IN = { anthropic: CLAUDE, gemini: ["gemma_3"], converse: [...CLAUDE, ...OTHERS] };
 
 /** The kinds of requests in words. @type {Record<string, string>} */
 const KINDS = {

@@ -70,6 +70,35 @@ def test_a_kind_of_which_no_bound_held_is_asked_for() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("model", "wire_format", "decision"),
+    [
+        ("gpt-5.4", "anthropic", "ask"),
+        ("gemini-2.5-flash", "anthropic", "ask"),
+        ("claude-opus-5", "anthropic", "fits"),
+        ("claude-opus-5", "gemini", "ask"),
+        ("gemini-2.5-flash", "gemini", "fits"),
+        ("gpt-5.4", "converse", "ask"),
+        ("claude-opus-5", "converse", "fits"),
+        ("claude-opus-4-5", "openai_chat", "fits"),
+    ],
+)
+def test_a_request_in_another_provider_s_format_is_asked_for(
+    model: str, wire_format: str, decision: str
+) -> None:
+    """Its tools would be features that the family's model does not have, and count as nothing."""
+    text = "How many tokens?"
+    bodies = {
+        "anthropic": {"max_tokens": 9, "messages": [{"role": "user", "content": text}]},
+        "gemini": {"contents": [{"role": "user", "parts": [{"text": text}]}]},
+        "converse": {"messages": [{"role": "user", "content": [{"text": text}]}]},
+        "openai_chat": {"messages": [{"role": "user", "content": text}]},
+    }
+    total = Estimator.for_model(model).request(bodies[wire_format], model=model, wire_format=wire_format)
+    assert total.decide(10**6) == decision
+    assert (f"not asked in the format {wire_format}" in total.out_of_domain) == (decision == "ask")
+
+
 def test_the_shipped_models_promise_no_bound_that_did_not_hold() -> None:
     """What output/requests.csv says of repositories left out decides which kinds have a bound."""
     errors = pd.read_csv(ROOT / "output/requests.csv")

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from .estimator import Estimator
 
 REQUEST = "request"
+# Whose requests are written in a format, by the name of the family's table; the other formats are anybody's.
+_CLAUDE, _OPENAI, _GOOGLE = ("claude_3", "claude_4_7"), ("o200k_base", "cl100k_base"), ("gemma_3",)
+_OTHERS = ("deepseek_3", "llama_3", "qwen_3", "tekken")
+FAMILIES = _CLAUDE + _OPENAI + _GOOGLE + _OTHERS
+ASKED_IN = {"anthropic": _CLAUDE, "gemini": _GOOGLE, "converse": _CLAUDE + _OTHERS}
 # The kinds of requests in words.
 KINDS = {
     "plain": "plain requests",
@@ -124,6 +129,11 @@ def _outside(
     estimator: "Estimator", features: RequestFeatures, base: Mapping[str, float], table: NgramTable | None
 ) -> str:
     """Return why no bound of a request can be trusted, "" if one can: its kind, or its texts' n-grams."""
+    asked_so = ASKED_IN.get(features.format)
+    if table and asked_so and table.tokenizer in FAMILIES and table.tokenizer not in asked_so:
+        return (
+            f"this family is not asked in the format {features.format}: written for it, the request differs"
+        )
     if features.kind in estimator.kinds_without_bound:
         requests = KINDS.get(features.kind, features.kind)
         return f"no bound for {requests} to this family held on repositories that were left out"
