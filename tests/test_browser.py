@@ -60,7 +60,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         pytest.skip("chromium is not installed")
     out = tmp_path_factory.mktemp("browser") / "token-approx.html"
     # -S: without site-packages, as in a clone where nothing is installed.
-    command = [sys.executable, "-S", ROOT / "examples/browser/build.py", out]
+    command = [sys.executable, "-S", str(ROOT / "examples/browser/build.py"), str(out)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run(command, check=True, env=environment, cwd=out.parent)
     assert out.stat().st_size < 5 * MEGABYTE
