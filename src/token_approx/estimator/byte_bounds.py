@@ -16,6 +16,7 @@ from .catalogue import Entry, catalogue
 # What labels count, where a text alone is counted, or one message that frames it.
 TEXTS = ("text", "text-alone")
 MESSAGES = ("one-user-message", "en-long-one-turn")
+REQUEST = "request"
 # Providers count 6 to 8 tokens for one message, and this is the most of it.
 MOST_FRAMING = 8.0
 

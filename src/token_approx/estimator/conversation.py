@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..text.counts import count, encode
 from ..text.streaming import TextStream
-from .byte_bounds import MESSAGES, TEXTS, message_framing
+from .byte_bounds import MESSAGES, REQUEST, TEXTS, message_framing
 from .decision import Decision
 from .exact import NEVER, Exact
-from .request import REQUEST, RequestTotal, messages_total, request_model_for
 from .total import TextEstimate, Total, rounded
 
 if TYPE_CHECKING:
     from .estimator import Estimator
+    from .request import RequestTotal
 
 Message = Mapping[str, Any]
 # Fields of a message that have tokens of their own.
@@ -149,6 +149,8 @@ class RunningCount:
                 requests for them.
         """
         if not isinstance(text, str | bytes):
+            from .request import messages_total, request_model_for  # noqa: PLC0415 - as the estimator does
+
             chosen = self._estimator if self._of_requests else request_model_for(self._estimator.model)
             self._messages.append(
                 messages_total(chosen, text, model or self._estimator.model, first=self._first)

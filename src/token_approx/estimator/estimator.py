@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, AnyStr, NamedTuple
+from typing import TYPE_CHECKING, Any, AnyStr, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +14,17 @@ import numpy.typing as npt
 from ..text.counts import encode
 from . import cutting
 from .bounds import Bound, Floats, at_level, evaluate_many
-from .byte_bounds import MESSAGES, ByteBound, message_framing
+from .byte_bounds import MESSAGES, REQUEST, ByteBound, message_framing
 from .coefs_file import read_coefs
 from .conversation import Message, RunningCount, chat_framing, message_text
 from .decision import Decision
 from .domain import in_domain, out_of_domain
 from .exact import NEVER, Exact, ExactCount, checked, count_exactly
 from .linear_model import BASIC, LinearModel
-from .request import REQUEST, RequestTotal, request_model_for, request_total
 from .total import TextEstimate, Total, rounded
+
+if TYPE_CHECKING:
+    from .request import RequestTotal
 
 __all__ = ["BASIC", "Description", "Estimates", "Estimator", "rounded"]
 
@@ -250,7 +252,7 @@ class Estimator(LinearModel):
         total = self.total(found, *chat_framing(self, len(texts), framing))
         return replace(total, counter=self.counter(texts))
 
-    def request(self, body: Any, model: str = "", wire_format: str = "") -> RequestTotal:  # noqa: ANN401 - a mapping, JSON or an SDK's object
+    def request(self, body: Any, model: str = "", wire_format: str = "") -> "RequestTotal":  # noqa: ANN401 - a mapping, JSON or an SDK's object
         """Return the estimate of a whole request, as it is sent to a provider.
 
         `body` is a mapping, JSON text or bytes, or an SDK's object, in the format of Anthropic's messages
@@ -262,6 +264,8 @@ class Estimator(LinearModel):
         Raises:
             InputError: the body is in none of these formats, or there is no model of requests of the family.
         """
+        from .request import request_model_for, request_total  # noqa: PLC0415 - takes a third of the import
+
         if self.counts_of == REQUEST:
             return request_total(self, body, model, wire_format)
         return request_total(request_model_for(self.model), body, model, wire_format, otherwise=self.model)

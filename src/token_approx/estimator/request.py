@@ -13,6 +13,7 @@ from ..text.counts import encode
 from ..text.known_ngrams import NGRAM
 from ..text.ngrams import NgramTable
 from .bounds import Bound
+from .byte_bounds import REQUEST
 from .catalogue import catalogue
 from .domain import known_range, out_of_domain
 from .exact import Exact, ExactCount
@@ -21,7 +22,6 @@ from .total import TextEstimate, Total, rounded
 if TYPE_CHECKING:
     from .estimator import Estimator
 
-REQUEST = "request"
 # Whose requests are written in a format, by the name of the family's table; the other formats are anybody's.
 _CLAUDE, _OPENAI, _GOOGLE = ("claude_3", "claude_4_7"), ("o200k_base", "cl100k_base"), ("gemma_3",)
 _OTHERS = ("deepseek_3", "llama_3", "qwen_3", "tekken")

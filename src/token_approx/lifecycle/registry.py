@@ -19,7 +19,7 @@ from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-from token_approx.estimator.request import REQUEST
+from token_approx.estimator.byte_bounds import REQUEST
 from token_approx.lifecycle.contract import COEFS, table_files, write_json
 
 CARD = "model_card.md"

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from token_approx.errors import InputError
 from token_approx.estimator.bounds import at_level
+from token_approx.estimator.byte_bounds import REQUEST as WHOLE_REQUESTS
 from token_approx.estimator.estimator import Estimator
-from token_approx.estimator.request import REQUEST as WHOLE_REQUESTS
 from token_approx.estimator.request import request_model_for, request_total
 from token_approx.requests.reading import plain
 from token_approx.scoring.parquet_input import REQUEST, RESULTS
