@@ -3,7 +3,8 @@
 Each dataset's candidates, drawn to what is expected, with and without features of some models alone, are
 compared by the mean error over repositories left out in turn. The best is fitted on all records; its bounds
 are calibrated on the estimates of repositories left out. The stage `train` makes the same comparison, with
-simpler candidates besides, and logs it to MLflow.
+simpler candidates besides, and logs it to MLflow. Afterwards, `python -m token_approx.benchmarks.requests`
+writes the errors of what is shipped to output/requests.csv.
 
 Usage: python .ci/ship_requests.py [--dry] [--records PATH] [DATASET ...]
 """
@@ -32,6 +33,7 @@ from token_approx.fitting.left_out import (
     errors_by_category,
     kinds_without_bound,
     left_out_estimates,
+    with_none_below,
 )
 from token_approx.fitting.metrics import intervals, metrics
 from token_approx.labelling.counters.protocol import REQUEST
@@ -39,7 +41,6 @@ from token_approx.lifecycle.contract import SCHEMA_VERSION, schema_text, sha256,
 from token_approx.lifecycle.export import _bound
 
 ROOT = Path(__file__).parents[1]
-ERRORS = ROOT / "output/requests.csv"
 LEVEL, RESAMPLES, SEED = 0.95, 1000, 42
 # Two repositories are too few to calibrate bounds on: the family before is built, and errs, alike.
 BORROWED = {"requests-claude-4-7": "requests-claude-3"}
@@ -61,7 +62,6 @@ def main() -> None:
         path.stem for path in (ROOT / "conf/dataset").glob("requests-*.yaml")
     )
     pd.set_option("display.width", 200)
-    errors_of = {}
     for title in names:
         dataset, candidates = _configured(title, arguments.records)
         left_out = {c.name: left_out_estimates(c, dataset) for c in candidates}
@@ -74,14 +74,10 @@ def main() -> None:
         borrowed = _borrowed(title, arguments.records)
         found = errors_by_category(dataset, left_out[best.name], LEVEL, RESAMPLES, SEED, borrowed)
         found = found.set_index("kind")
-        print(found[[*COLUMNS, "coverage", "excess", "median_excess"]].round(2).to_string())
-        errors_of[title] = found
+        print(found[[*COLUMNS, "coverage", "lower_coverage", "excess", "median_excess"]].round(2).to_string())
         if not arguments.dry:
             content = _coefs(dataset, best, left_out[best.name], borrowed, Path(arguments.records))
             write_json(Path(arguments.folder) / f"{dataset.table}.json", content)
-    if not arguments.dry and not arguments.datasets:
-        table = pd.concat(errors_of, names=["dataset"]).reset_index()
-        table.to_csv(ERRORS, index=False, float_format="%.6g")
 
 
 def _configured(name: str, records: str) -> tuple[Dataset, list[Candidate]]:
@@ -117,7 +113,9 @@ def _coefs(
 ) -> dict[str, Any]:
     fitted = fit(candidate, dataset.matrix(candidate.features), dataset.tokens)
     own = Calibration(dataset.tokens, estimates, dataset.categories)
+    above, below = kinds_without_bound(own, dataset.sources, LEVEL, borrowed)
     upper, lower = bounds_by_kind(own.joined(borrowed))
+    lower = with_none_below(lower, below)
     left_out = metrics(dataset.tokens, estimates)
     low_high = intervals(dataset.tokens, estimates, RESAMPLES, SEED)
     frame = dataset.features[list(candidate.features)]
@@ -162,8 +160,8 @@ def _coefs(
             "records_sha256": sha256(records),
         },
     }
-    if kinds := kinds_without_bound(own, dataset.sources, LEVEL, borrowed):
-        content["kinds_without_bound"] = kinds
+    if above:
+        content["kinds_without_bound"] = above
     jsonschema.validate(content, json.loads(schema_text()))
     return content
 

@@ -106,6 +106,8 @@ def test_the_shipped_models_promise_no_bound_that_did_not_hold() -> None:
         config = yaml.safe_load((ROOT / f"conf/dataset/{dataset}.yaml").read_text())
         shipped = shipped_request_model(config["dataset"]["families"][0])
         assert set(shipped.kinds_without_bound) == set(rows["kind"][~(rows["coverage"] >= 90)]), dataset
+        nothing = {bound.kind for bound in shipped.lower if bound.factor == 0 and bound.confidence == 0.95}
+        assert nothing >= set(rows["kind"][~(rows["lower_coverage"] >= 90)]), dataset
     assert errors["dataset"].nunique() == 8
 
 

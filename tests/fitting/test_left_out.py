@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from token_approx.estimator.bounds import Bound
 from token_approx.fitting.candidates import Candidate, Model
 from token_approx.fitting.dataset import Dataset, read_requests
 from token_approx.fitting.left_out import (
@@ -14,6 +15,7 @@ from token_approx.fitting.left_out import (
     errors_by_category,
     kinds_without_bound,
     left_out_estimates,
+    with_none_below,
 )
 from token_approx.fitting.shrunk import ShrunkRegression
 
@@ -56,6 +58,7 @@ def test_bounds_hold_as_often_as_they_promise_on_sources_left_out() -> None:
     estimates = left_out_estimates(_candidate(dataset), dataset)
     table = errors_by_category(dataset, estimates, 0.95, 200, 1).set_index("kind")
     assert table["coverage"].between(93, 97).all()
+    assert table["lower_coverage"].between(93, 97).all()
     assert (table["mape_low"] <= table["mape"]).all()
     assert (table["mape"] <= table["mape_high"]).all()
 
@@ -67,12 +70,22 @@ def test_a_bound_that_does_not_hold_is_none() -> None:
     sources = np.repeat(["a", "b", "c", "d"], 200)
     estimates = rng.uniform(100, 1000, 800)
     tokens = estimates * rng.normal(1, 0.02, 800)
-    assert kinds_without_bound(Calibration(tokens, estimates, kinds), sources, 0.95) == []
+    assert kinds_without_bound(Calibration(tokens, estimates, kinds), sources, 0.95) == ([], [])
     tokens[(kinds == "tools") & (sources == "d")] *= 2
-    assert kinds_without_bound(Calibration(tokens, estimates, kinds), sources, 0.95) == ["tools"]
+    assert kinds_without_bound(Calibration(tokens, estimates, kinds), sources, 0.95) == (["tools"], [])
+    tokens[(kinds == "tools") & (sources == "d")] /= 4
+    assert kinds_without_bound(Calibration(tokens, estimates, kinds), sources, 0.95) == ([], ["tools"])
     few = slice(0, None, 50)
     calibration = Calibration(tokens[few], estimates[few], kinds[few])
-    assert kinds_without_bound(calibration, sources[few], 0.95) == ["plain", "tools"]
+    assert kinds_without_bound(calibration, sources[few], 0.95) == (["plain", "tools"],) * 2
+
+
+def test_no_lower_bound_is_one_of_nothing() -> None:
+    """Of a kind that is named, the lower bound is 0 at every level; the others' stay."""
+    bounds = [Bound(0.95, 0.9, 0.0, 0.0, np.inf, kind) for kind in ("", "tools", "plain")]
+    assert with_none_below(bounds, ["tools"]) == [
+        bounds[0], bounds[2], Bound(0.95, 0.0, 0.0, 0.0, np.inf, "tools")
+    ]  # fmt: skip
 
 
 def test_each_kind_has_the_bounds_that_its_records_support() -> None:

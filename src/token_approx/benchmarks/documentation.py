@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pandas as pd
 
+from token_approx.benchmarks.requests_figure import FEWEST_REQUESTS
 from token_approx.benchmarks.results_table import markdown
 
 ROOT = Path(__file__).parents[3]
 OUTPUT = ROOT / "output"
 # Fewer texts say little of others: the README leaves them out, docs/ has them all.
 FEWEST_TEXTS = 100
-# A kind of fewer requests says nothing of others.
-FEWEST_REQUESTS = 10
 OURS = "**token-approx**"
 # What others use instead, by the names that results.csv has.
 OTHERS = ("chars/4", "tokenx 2.2.0", "o200k_base")
+# What people make of a request: counts of its JSON.
+JSON_COUNTS = ("chars/4 of the JSON", "o200k_base of the JSON")
 # The families of the README's table of requests, by the name of their dataset.
 REQUESTS = {
     "claude-4-7": "Claude 4.7 and newer",
@@ -203,8 +204,9 @@ def request_peers() -> str:
         for row in pd.read_csv(OUTPUT / "requests.csv").to_dict("records")
         if row["records"] >= FEWEST_REQUESTS
     ]
-    errors = ["token-approx", "chars/4 of the JSON", "o200k_base of the JSON"]
-    return table(["requests to", "kind", "requests", *errors, "limits decided", "wrong"], rows)
+    return table(
+        ["requests to", "kind", "requests", "token-approx", *JSON_COUNTS, "limits decided", "wrong"], rows
+    )
 
 
 def request_results() -> str:
@@ -225,10 +227,12 @@ def request_results() -> str:
                     f"{row['bias']:+.1f} %",
                     percent(row["p95"], 1),
                     percent(row["coverage"], 1),
+                    percent(row["chars4_mape"], 0),
+                    percent(row["o200k_mape"], 0),
                 ]
             )
     columns = ["error (95 % interval)", "bias", "p95", "95 % bound holds"]
-    return table(["requests to", "kind", "requests of repositories", *columns], rows)
+    return table(["requests to", "kind", "requests of repositories", *columns, *JSON_COUNTS], rows)
 
 
 def speed() -> str:

@@ -13,19 +13,21 @@ import pandas as pd
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from token_approx.benchmarks.requests_figure import requests_figure
 from token_approx.errors import InputError
 from token_approx.estimator.shipped import DEFAULTS
-from token_approx.files import write_whole
+from token_approx.files import write_together
 from token_approx.fitting.candidates import Candidate
 from token_approx.fitting.dataset import Dataset, Floats
 from token_approx.fitting.left_out import (
     Calibration,
-    bounds_by_kind,
-    bounds_of,
     errors_by_category,
+    kinds_without_bound,
     left_out_estimates,
+    nested_bounds,
 )
 from token_approx.lifecycle.tracking import table_csv
+from token_approx.reporting.figures import png
 from token_approx.stages.command_line import CONF, run_stage
 
 LEVEL = 0.95
@@ -35,7 +37,7 @@ SETTING = re.compile(r"(\w+)=([0-9.e-]+)")
 
 
 def requests(config: DictConfig) -> None:
-    """Write requests.csv into the output folder: a row for each family and kind."""
+    """Write requests.csv, a row for each family and kind, and its figure into the output folder."""
     peers = _peers(Path(config.peers))
     random = np.random.default_rng(config.seed)
     found: dict[str, tuple[Dataset, Floats]] = {}
@@ -52,8 +54,14 @@ def requests(config: DictConfig) -> None:
         table = table.merge(decided, on="kind", how="left").merge(beside, on="kind", how="left")
         table.insert(0, "dataset", name)
         parts.append(table)
-    write_whole(Path(config.output) / "requests.csv", table_csv(pd.concat(parts)))
-    print(pd.concat(parts).to_string(index=False))  # noqa: T201 - the stage's result
+    errors, output = pd.concat(parts), Path(config.output)
+    write_together(
+        {
+            output / "requests.csv": table_csv(errors),
+            output / "figures/requests.png": png(requests_figure(errors)),
+        }
+    )
+    print(errors.to_string(index=False))  # noqa: T201 - the stage's result
 
 
 def _shipped(name: str) -> tuple[Dataset, Candidate]:
@@ -74,18 +82,16 @@ def _calibration(dataset: Dataset, estimates: Floats) -> Calibration:
 def _decided(
     dataset: Dataset, estimates: Floats, borrowed: Calibration | None, random: np.random.Generator
 ) -> pd.DataFrame:
-    """Return, by kind, the percent of limits between half and twice a request that bounds decide on."""
+    """Return, by kind, the percent of limits between half and twice a request that bounds decide on.
+
+    Nothing is decided on requests of a kind without a bound.
+    """
     limits = np.round(dataset.tokens * 2 ** random.uniform(-1, 1, len(dataset)))
-    upper, lower = np.full(len(dataset), np.inf), np.zeros(len(dataset))
-    for source in np.unique(dataset.sources):
-        mine = dataset.sources == source
-        others = Calibration(dataset.tokens[~mine], estimates[~mine], dataset.categories[~mine])
-        try:
-            above, below = bounds_by_kind(others.joined(borrowed), [LEVEL])
-        except InputError:  # too few requests of other repositories for the level: all is to ask
-            continue
-        upper[mine] = bounds_of(above, dataset.categories[mine], estimates[mine], LEVEL)
-        lower[mine] = bounds_of(below, dataset.categories[mine], estimates[mine], LEVEL) - 1
+    own = _calibration(dataset, estimates)
+    upper, lower = nested_bounds(own, dataset.sources, LEVEL, borrowed)
+    above, below = kinds_without_bound(own, dataset.sources, LEVEL, borrowed)
+    upper[np.isin(dataset.categories, above)] = np.nan
+    lower[np.isin(dataset.categories, [*above, *below])] = np.nan
     fits, exceeds = upper <= limits, (lower > limits) & (upper > limits)
     wrong = (fits & (dataset.tokens > limits)) | (exceeds & (dataset.tokens <= limits))
     frame = pd.DataFrame({"kind": dataset.categories, "decided": fits | exceeds, "wrong": wrong})

@@ -1,5 +1,6 @@
 """Every source left out in turn: estimates, errors by category with intervals, and whether bounds hold."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,13 +63,13 @@ def errors_by_category(
     seed: int,
     borrowed: Calibration | None = None,
 ) -> pd.DataFrame:
-    """Return a row per category: errors in percent, and coverage and excess of the upper bound of a level.
+    """Return a row per category: errors in percent, coverage of both bounds of a level, excess of the upper.
 
     `estimates` (n,) are by fits on other sources. `mape_low` and `mape_high` are the 95 % interval of the
     mean error over resampled sources. A source's bounds are calibrated on all others, and on `borrowed`.
     """
     own = Calibration(dataset.tokens, estimates, dataset.categories)
-    limits = _nested_bounds(own, dataset.sources, level, borrowed)
+    limits, lower = nested_bounds(own, dataset.sources, level, borrowed)
     errors = 100 * np.abs(estimates / dataset.tokens - 1)
     rows = []
     for category in sorted(set(dataset.categories.tolist())):
@@ -87,6 +88,7 @@ def errors_by_category(
                 "p95": np.quantile(errors[mine], 0.95),
                 "bias": 100 * (estimates[mine] / tokens - 1).mean(),
                 "coverage": 100 * (tokens <= limits[mine]).mean(),
+                "lower_coverage": 100 * (tokens >= lower[mine]).mean(),
                 "excess": 100 * (limits[mine] / tokens - 1).mean(),
                 "median_excess": 100 * np.median(limits[mine] / tokens - 1),
             }
@@ -96,15 +98,26 @@ def errors_by_category(
 
 def kinds_without_bound(
     calibration: Calibration, sources: Names, level: float, borrowed: Calibration | None = None
-) -> list[str]:
-    """Return the kinds of records whose upper bound of a level cannot be trusted on other sources.
+) -> tuple[list[str], list[str]]:
+    """Return the kinds of records whose upper bound, and those whose lower bound, holds too seldom elsewhere.
 
-    Those are the ones of which it held for less than 90 % of the records, each by the bounds of other
-    sources (n,) and of `borrowed`, or of which there were too few other records to have any.
+    That is for less than 90 % of the records, each by the bounds of other sources (n,) and of `borrowed`; or
+    there were too few other records to have any.
     """
-    held = calibration.tokens <= _nested_bounds(calibration, sources, level, borrowed)
+    upper, lower = nested_bounds(calibration, sources, level, borrowed)
     kinds = calibration.kinds
-    return [kind for kind in sorted(set(kinds.tolist())) if 100 * held[kinds == kind].mean() < LEAST_COVERAGE]
+    first, second = (
+        [kind for kind in sorted(set(kinds.tolist())) if 100 * held[kinds == kind].mean() < LEAST_COVERAGE]
+        for held in (calibration.tokens <= upper, calibration.tokens >= lower)
+    )
+    return first, second
+
+
+def with_none_below(lower: Sequence[Bound], kinds: Sequence[str]) -> list[Bound]:
+    """Return lower bounds that are 0 for requests of these kinds, of which none can be trusted."""
+    levels = sorted({bound.confidence for bound in lower})
+    kept = [bound for bound in lower if bound.kind not in kinds]
+    return kept + [Bound(level, 0.0, 0.0, 0.0, math.inf, kind) for kind in kinds for level in levels]
 
 
 def bounds_by_kind(
@@ -129,10 +142,14 @@ def bounds_of(bounds: Sequence[Bound], kinds: Names, estimates: Floats, level: f
     return np.ceil(limits)
 
 
-def _nested_bounds(
+def nested_bounds(
     calibration: Calibration, sources: Names, level: float, borrowed: Calibration | None
-) -> Floats:
-    limits = np.full(len(sources), np.nan)
+) -> tuple[Floats, Floats]:
+    """Return the upper and lower bound (n,) of each record by the bounds of other sources and of `borrowed`.
+
+    They are not a number where the other records are too few for the level.
+    """
+    limits = np.full(len(sources), np.nan), np.full(len(sources), np.nan)
     for source in np.unique(sources):
         mine = sources == source
         kinds, estimates = calibration.kinds[mine], calibration.estimates[mine]
@@ -140,8 +157,10 @@ def _nested_bounds(
             calibration.tokens[~mine], calibration.estimates[~mine], calibration.kinds[~mine]
         ).joined(borrowed)
         if supported(len(others.tokens), [level]):
-            upper, _ = bounds_by_kind(others, [level])
-            limits[mine] = bounds_of(upper, kinds, estimates, level)
+            upper, lower = bounds_by_kind(others, [level])
+            limits[0][mine] = bounds_of(upper, kinds, estimates, level)
+            # A whole bound is rounded up: below it is one less.
+            limits[1][mine] = bounds_of(lower, kinds, estimates, level) - 1
     return limits
 
 

@@ -12,7 +12,7 @@ from token_approx.fitting import comparison as results
 from token_approx.fitting.bounds import DEFAULT_LEVEL, lower_bounds, upper_bounds
 from token_approx.fitting.comparison import Comparison
 from token_approx.fitting.cross_validation import ComparisonSettings
-from token_approx.fitting.left_out import Calibration, bounds_by_kind, kinds_without_bound
+from token_approx.fitting.left_out import Calibration, bounds_by_kind, kinds_without_bound, with_none_below
 from token_approx.fitting.processes import in_processes
 from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.reporting import diagnostics
@@ -82,7 +82,8 @@ def report(
         kinds, sources = compared.dataset.categories[compared.train], compared.dataset.sources[compared.train]
         upper, lower = bounds_by_kind(Calibration(*pair, kinds), asked)
         if len(set(sources.tolist())) > 1:
-            unbounded = kinds_without_bound(Calibration(*pair, kinds), sources, DEFAULT_LEVEL)
+            unbounded, below = kinds_without_bound(Calibration(*pair, kinds), sources, DEFAULT_LEVEL)
+            lower = with_none_below(lower, below)
     else:
         upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
     tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
