@@ -16,7 +16,7 @@ ROOT = HERE.parents[1]
 PACKAGE = ROOT / "src/token_approx"
 DEFAULTS, TABLES = PACKAGE / "estimator/defaults", PACKAGE / "text/tables"
 # What an estimate needs of a model's coefficients, besides its weights.
-NEEDED = ("feature_set", "upper_bound", "lower_bound", "byte_bound", "domain")
+NEEDED = ("feature_set", "upper_bound", "lower_bound", "byte_bound", "domain", "kinds_without_bound")
 IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\.[^"]+\.mjs)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|const|class) (\w+))", re.MULTILINE)
 
