@@ -142,7 +142,9 @@ def test_a_limit_is_judged_by_the_exit_code(run: Run, tmp_path: Path) -> None:
             done.stderr.decode()
             == f"{word}: the total is {lower:,} to {upper:,} tokens, and the limit is {limit:,}.\n"
         )
-        assert done.stdout.split() == [str(MODEL.estimate(text)).encode() for text in texts]
+        assert done.stdout.decode().splitlines() == [
+            f"{MODEL.estimate(text)}\t{name}" for text, name in zip(texts, "ab", strict=True)
+        ]
         content = json.loads(run("count", "a", "b", "--limit", limit, "--json").stdout)
         assert (content["limit"], content["decision"]) == (limit, word)
         assert content["step"] == ("ask" if word == "ask" else "bound")

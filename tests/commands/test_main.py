@@ -168,7 +168,7 @@ sys.exit(run.run())
         "./closed cannot be read (Permission denied)",
         "./open/b cannot be read (Permission denied)",
     ]
-    assert done.stdout == f"0\n{Estimator.for_model('o200k_base').estimate('some words')}\n"
+    assert done.stdout == f"0\n{Estimator.for_model('o200k_base').estimate('some words')}\t./open/a\n"
     assert done.returncode == 1
 
 

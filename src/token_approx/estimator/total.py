@@ -114,7 +114,7 @@ class Total:
             at_level(self.upper, confidence)
         steps: list[tuple[Step, Callable[[], Known]]] = [
             ("bytes", self._by_bytes),
-            ("bound", lambda: self._by_bounds(confidence)),
+            ("bound", lambda: self._by_bounds(confidence, limit)),
         ]
         if chosen != NEVER:
             steps.append(("exact", lambda: self._exactly(confidence, chosen)))
@@ -144,8 +144,11 @@ class Total:
         most = self.most_by_bytes
         return Known(0, most, f"its bytes cannot have more than {most:,.0f} tokens")
 
-    def _by_bounds(self, confidence: float) -> Known:
-        least, most = self.lower_bound(confidence), self.upper_bound(confidence)
+    def _by_bounds(self, confidence: float, limit: float) -> Known:
+        most = self.upper_bound(confidence)
+        if most <= limit:  # a model may have no lower bounds
+            return Known(0, most, f"at {confidence:g} the upper bound is {most:,} tokens")
+        least = self.lower_bound(confidence)
         bounds = f"at {confidence:g} the bounds are {least:,} and {most:,} tokens"
         return Known(least, most, self.out_of_domain or bounds)
 

@@ -79,7 +79,7 @@ def log_model(coefs: Mapping[str, Any], card: str) -> ModelInfo:
     Its files are model_coefs.json and the tables it names, this package's estimator under a name of its own,
     and MLflow's description of them in text; nothing is pickled.
     """
-    kind = OF_REQUESTS if coefs["counts_of"] == REQUEST else OF_TEXTS
+    kind = OF_REQUESTS if coefs.get("counts_of") == REQUEST else OF_TEXTS
     with (
         tempfile.TemporaryDirectory() as folder,
         as_file(files("token_approx.lifecycle") / kind.code) as model,
