@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from tests.text.made_tables import GOOD, TABLES, make_table
+from token_approx.errors import InputError
+from token_approx.text import own_tables
 from token_approx.text.ngrams import NgramTable, TableError
 from token_approx.text.table_file import MAX_FILE_BYTES
 
@@ -55,7 +57,7 @@ def test_save_replaces_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputError, match="No space left on device"):
         TABLES["order 1"].save(path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("table.json", "old")]
 
@@ -149,6 +151,7 @@ def test_missing_files_are_refused(tmp_path: Path) -> None:
 def test_names_are_shipped_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bare name loads package data; an unknown one is refused with the names there are."""
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    monkeypatch.setattr(own_tables, "_shipped", own_tables._shipped.__wrapped__)  # noqa: SLF001 - read once
     (tmp_path / "tables").mkdir()
     TABLES["order 1"].save(tmp_path / "tables" / "made_up.json")
     assert NgramTable.load("made_up").tokenizer == "made-up"
