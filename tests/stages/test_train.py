@@ -237,7 +237,7 @@ def test_multirun(tmp_path: Path, client: MlflowClient) -> None:
             "unknown features=byts (did you mean bytes?). Valid values: default, all, subsets,",
         ),
         (["publish=true", "dataset=custom", "records=x"], "this dataset has no reference results"),
-        (["output=README.md/x"], "README.md/x/.written.json cannot be written (Not a directory). Remove what is"),
+        (["output=README.md/x"], "README.md/x/.written.json cannot be written (Not a directory)"),
         (["dataset=custom"], "Give records=<path>"),
         (["dataset=custom", "records=none.jsonl"], "none.jsonl: the records cannot be read"),
         (["split=by_source"], "Name test sources out of oliver-twist, war-and-peace"),
