@@ -233,6 +233,9 @@ def lay_out_documents(walk: Walk) -> None:
         for n, text in enumerate(texts)
     ]
     write_samples(walk.folder / "samples.jsonl", samples)
+    # Another page labelled other samples.
+    for labelled in walk.folder.glob("labelled*"):
+        labelled.unlink()
 
 
 CALL = """
