@@ -20,7 +20,7 @@ from token_approx.estimator.estimator import Estimator
 from token_approx.lifecycle.contract import sha256
 from token_approx.lifecycle.golden import FILE, golden_vectors, write_golden_vectors
 from token_approx.lifecycle.golden_texts import GoldenText, golden_texts
-from token_approx.text.features import shipped_table
+from token_approx.text.features import known_table
 
 EXAMPLES = ROOT / "examples"
 PROGRAMS = {
@@ -110,7 +110,7 @@ def export(tmp_path: Path) -> Path:
     """Write an export on all basic counts and two tables, and a dozen golden vectors; return its path."""
     tables = {}
     for name in ("claude_3", "o200k_base"):
-        digest = shipped_table(name).save(tmp_path / f"{name}.json")
+        digest = known_table(name).save(tmp_path / f"{name}.json")
         tables[f"ngram_{name}"] = {"file": f"{name}.json", "sha256": digest}
     path = tmp_path / "model_coefs.json"
     path.write_text(json.dumps(ALL_FEATURES | {"tables": tables}))
@@ -145,7 +145,7 @@ def test_every_committed_export(language: str, coefs: Path, built: Path, tmp_pat
     """Each committed export's vectors agree in each language, with the shipped tables that it names."""
     shutil.copy(coefs, tmp_path)
     for entry in json.loads(coefs.read_bytes())["tables"].values():
-        (tmp_path / entry["file"]).write_bytes(shipped_table(Path(entry["file"]).stem).json())
+        (tmp_path / entry["file"]).write_bytes(known_table(Path(entry["file"]).stem).json())
     done = run(language, built, tmp_path / coefs.name, coefs.with_name(FILE))
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[0]) == len(golden_texts())

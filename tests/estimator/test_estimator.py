@@ -25,7 +25,7 @@ from token_approx.estimator.shipped import DEFAULTS, shipped_families
 from token_approx.fitting.bounds import evaluate_bounds
 from token_approx.lifecycle.registry import create_version, log_model, registered_name
 from token_approx.text.counts import count
-from token_approx.text.features import features, shipped_table
+from token_approx.text.features import features, known_table
 
 COEFS: dict[str, Any] = {
     "model": "m",
@@ -47,7 +47,7 @@ TEXT = "The boats were coming in, one after the other. " * 3
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Write an export with its table beside it."""
-    digest = shipped_table("o200k_base").save(tmp_path / "o200k_base.json")
+    digest = known_table("o200k_base").save(tmp_path / "o200k_base.json")
     content = COEFS | {"tables": {"ngram_o200k_base": {"file": "o200k_base.json", "sha256": digest}}}
     (tmp_path / "model_coefs.json").write_text(json.dumps(content))
     return tmp_path / "model_coefs.json"
@@ -243,7 +243,7 @@ def test_a_shipped_table_is_found_by_its_sha256(path: Path, beside: str | None) 
     path.write_text(json.dumps(content))
     (path.parent / "o200k_base.json").unlink()
     if beside:
-        shipped_table(beside).save(path.parent / "mine.json")
+        known_table(beside).save(path.parent / "mine.json")
     assert Estimator.load(path).estimate(TEXT) == before
 
 

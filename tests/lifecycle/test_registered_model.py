@@ -30,7 +30,7 @@ from token_approx.estimator.estimator import Estimator
 from token_approx.lifecycle.contract import COEFS
 from token_approx.lifecycle.pull import pull
 from token_approx.lifecycle.registry import CARD, create_version, log_model
-from token_approx.text.features import shipped_table
+from token_approx.text.features import known_table
 
 NAME = "token-approx-claude-3-7-sonnet-latest"
 URI = f"models:/{NAME}@champion"
@@ -200,7 +200,7 @@ def test_its_files_are_text_alone(store: Store, tmp_path: Path) -> None:
     assert {path.suffix for path in files.values()} == {"", ".json", ".yaml", ".md", ".py", ".txt"}
     assert "model_code_path" in files["MLmodel"].read_text()
     assert ".pkl" not in files["MLmodel"].read_text()
-    assert (folder / "artifacts" / TABLE).read_bytes() == shipped_table(FEATURE.removeprefix("ngram_")).json()
+    assert (folder / "artifacts" / TABLE).read_bytes() == known_table(FEATURE.removeprefix("ngram_")).json()
     assert store.folder.exists()
 
 
@@ -228,7 +228,7 @@ def test_pull(store: Store, tmp_path: Path) -> None:
     [
         (lambda folder: (folder / TABLE).unlink(), TABLE),
         (
-            lambda folder: (folder / TABLE).write_bytes(shipped_table("o200k_base").json()),
+            lambda folder: (folder / TABLE).write_bytes(known_table("o200k_base").json()),
             "is not the table",
         ),
         (lambda folder: (folder / COEFS).write_text("{"), "is damaged"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from token_approx.text.features import BASIC, FEATURES, TABLES, features, features_of, shipped_table
+from token_approx.text.features import BASIC, FEATURES, TABLES, features, features_of, known_table
 from token_approx.text.ngrams import shipped_tables
 
 TEXTS = ["", "a", "Hello, world\n", "größe 12345 日本語", "x" * 10_000, "\ud800"]
@@ -29,7 +29,7 @@ PROSE = dict.fromkeys(TABLES, 86) | {"claude_4_7": 121}
 @pytest.mark.parametrize("name", TABLES)
 def test_shipped_tables_are_sound_and_count_plain_text(name: str) -> None:
     """A shipped table follows the schema, says where it comes from, and is near on plain prose."""
-    table = shipped_table(name)
+    table = known_table(name)
     document = json.loads(table.json())
     schema = Path(str(files("token_approx.text") / "ngram_table.schema.json"))
     jsonschema.validate(document, json.loads(schema.read_bytes()))

@@ -7,6 +7,7 @@ MLflow copies the file into each version, together with the estimator's code und
 import importlib
 import json
 import math
+import pkgutil
 from typing import Any
 
 import pandas as pd
@@ -30,9 +31,12 @@ class RequestModel(PythonModel):
     """Estimates the input tokens of requests' bodies with a model_coefs.json."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the coefficients and the table once."""
-        module = importlib.import_module(context.model_config["package"])
-        self.estimator = module.Estimator.load(context.artifacts["model_coefs"])
+        """Load the coefficients and the table once, and all of the code."""
+        package = importlib.import_module(context.model_config["package"])
+        # At the next call, the folder that the code was loaded from may be gone.
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+        self.estimator = package.Estimator.load(context.artifacts["model_coefs"])
 
     def predict(
         self,

@@ -15,12 +15,6 @@ TABLES = tuple(shipped_tables())
 FEATURES = (*BASIC, *(NGRAM + table for table in TABLES))
 
 
-@lru_cache(maxsize=len(TABLES))
-def shipped_table(name: str) -> NgramTable:
-    """Return a shipped n-gram table, loaded once per process."""
-    return NgramTable.load(name)
-
-
 def known_table(name: str) -> NgramTable:
     """Return a shipped n-gram table, or one of one's own, by its name, loaded once per process."""
     path = known_file(name)

@@ -280,9 +280,13 @@ def _utf8(text: str | bytes) -> bytes:
 
 
 def shipped_tables() -> dict[str, Path]:
-    """Return the files of the tables that the package brings, by name, in the names' order."""
+    """Return the files of the tables that the package brings, by name, in the names' order.
+
+    There are none in the copy of the code that a registered version carries: its own tables are beside it.
+    """
     # Imported here: a table beside model_coefs.json is loaded by path and need not pay for this import.
     from importlib.resources import files  # noqa: PLC0415
 
     folder = Path(str(files(__package__))) / "tables"
-    return {entry.stem: entry for entry in sorted(folder.iterdir()) if entry.suffix in SUFFIXES}
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {entry.stem: entry for entry in found if entry.suffix in SUFFIXES}
