@@ -49,23 +49,23 @@ def models(*names: str) -> dict[str, Model]:
 
 
 def test_the_true_features_win(make_records: MakeRecords) -> None:
-    """Tokens were made from bytes and words, so the champion has both and finds the coefficients."""
+    """Tokens were made from bytes and words, so the winner has both and finds the coefficients."""
     found = run(read_dataset("d", str(make_records(60))), models("ols", "ridge"))
-    assert found.champion.candidate.features == ("bytes", "words")
-    np.testing.assert_allclose(found.champion.fit.coefficients, [0.25, 0.5], atol=0.01)
+    assert found.winner.candidate.features == ("bytes", "words")
+    np.testing.assert_allclose(found.winner.fit.coefficients, [0.25, 0.5], atol=0.01)
 
 
 def test_test_records_take_no_part_in_choosing(make_records: MakeRecords) -> None:
-    """With the test records' tokens turned to nonsense, the ranking and the champion stay the same."""
+    """With the test records' tokens turned to nonsense, the ranking and the winner stay the same."""
     dataset = read_dataset("d", str(make_records(60, noise=200.0)))
     before = run(dataset, models("ols", "ols_origin"))
     spoilt = dataset.tokens.copy()
     spoilt[before.test] = 10**6
     after = run(replace(dataset, tokens=spoilt), models("ols", "ols_origin"))
     assert [e.candidate.name for e in before.ranked] == [e.candidate.name for e in after.ranked]
-    assert before.champion.candidate.name == after.champion.candidate.name
-    assert before.champion.cv == after.champion.cv
-    assert after.champion.test["mae"] > 10 * before.champion.test["mae"]
+    assert before.winner.candidate.name == after.winner.candidate.name
+    assert before.winner.cv == after.winner.cv
+    assert after.winner.test["mae"] > 10 * before.winner.test["mae"]
 
 
 def test_the_simpler_wins_within_the_margin(make_records: MakeRecords) -> None:
@@ -75,9 +75,9 @@ def test_the_simpler_wins_within_the_margin(make_records: MakeRecords) -> None:
         run(dataset, models("ols", "ridge"), margin=9.0),
         run(dataset, models("ols", "ridge"), margin=0.0),
     )
-    assert len(wide.champion.candidate.features) == 1
-    assert wide.champion.candidate.model_name == "ols"
-    assert none.champion is none.ranked[0]
+    assert len(wide.winner.candidate.features) == 1
+    assert wide.winner.candidate.model_name == "ols"
+    assert none.winner is none.ranked[0]
 
 
 def test_reproducible_in_any_number_of_processes(make_records: MakeRecords) -> None:
@@ -104,8 +104,8 @@ def test_held_out_sources_show_as_unseen(make_records: MakeRecords) -> None:
     path = str(make_records(60, ("a", "b", "c")))
     found = run(read_dataset("d", path, sources=["a"], held_out_sources=["c"]), models("ols"))
     assert len(found.dataset) == 20
-    assert found.champion.unseen["source"].tolist() == ["c"]
-    assert found.champion.unseen["records"].tolist() == [20]
+    assert found.winner.unseen["source"].tolist() == ["c"]
+    assert found.winner.unseen["records"].tolist() == [20]
 
 
 def test_tpe_searches_prunes_and_is_seeded(make_records: MakeRecords, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The champion is simple, sane, and clearly better than the baseline, or the run says so."""
+"""The winner is simple, sane, and clearly better than the baseline, or the run says so."""
 
 import re
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def test_a_useless_feature_is_not_chosen(make_records: MakeRecords, tolerance: s
     helps = ["bytes", "emoji"]
     sets = {"bytes": ["bytes"], "with_noise": ["bytes", "noise"], "helps": helps, "both": [*helps, "noise"]}
     rule = SelectionRule(SIMPLER_FIRST, by="cv", tolerance=tolerance, sane=False)  # type: ignore[arg-type]
-    assert run(dataset, rule, sets).champion.candidate.feature_set == "helps"
+    assert run(dataset, rule, sets).winner.candidate.feature_set == "helps"
 
 
 def test_sources_left_out_decide(make_records: MakeRecords) -> None:
@@ -78,13 +78,13 @@ def test_sources_left_out_decide(make_records: MakeRecords) -> None:
         basis: run(dataset, SelectionRule(SIMPLER_FIRST, by=basis, sane=False), sets)
         for basis in ("cv", "unseen_source")
     }
-    assert by["cv"].champion.candidate.feature_set == "telling"
-    assert by["unseen_source"].champion.candidate.feature_set == "words"
-    assert by["unseen_source"].ranked[0] is by["unseen_source"].champion
+    assert by["cv"].winner.candidate.feature_set == "telling"
+    assert by["unseen_source"].winner.candidate.feature_set == "words"
+    assert by["unseen_source"].ranked[0] is by["unseen_source"].winner
 
 
-def test_no_gain_over_bytes_makes_bytes_the_champion(make_records: MakeRecords) -> None:
-    """Where another candidate only seems better, least squares on bytes is champion, and the run says why."""
+def test_no_gain_over_bytes_makes_bytes_the_winner(make_records: MakeRecords) -> None:
+    """Where another candidate only seems better, least squares on bytes is winner, and the run says why."""
     dataset = read_dataset("d", str(make_records(60)))
     size = dataset.features["bytes"].to_numpy()
     notes = set()
@@ -94,7 +94,7 @@ def test_no_gain_over_bytes_makes_bytes_the_champion(make_records: MakeRecords) 
         rule = SelectionRule(("relative_ols", "ols"), by="cv", margin=0.0, sane=False)
         sets = {"bytes": ["bytes"], "more": ["bytes", "words", "lines"]}
         found = run(noisy, rule, sets, "ols", "relative_ols")
-        assert found.champion.candidate.name == "ols · bytes"
+        assert found.winner.candidate.name == "ols · bytes"
         notes.add(found.selection.note)
     assert "no candidate is clearly better than least squares on bytes" in notes
 
@@ -104,7 +104,7 @@ def test_what_was_passed_over_is_told(make_records: MakeRecords) -> None:
     dataset = read_dataset("d", str(make_records(60)))
     sets = {"bytes": ["bytes"], "both": ["bytes", "words"]}
     found = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv", margin=50.0, sane=False), sets)
-    assert found.champion.candidate.feature_set == "bytes"
+    assert found.winner.candidate.feature_set == "bytes"
     ((passed, reason),) = found.selection.passed_over
     assert passed.candidate.feature_set == "both"
     assert "by more than the margin" in reason
@@ -156,12 +156,12 @@ def test_the_shape_on_small_texts() -> None:
 
 
 def test_insane_candidates_are_passed_over_and_not_promoted(make_records: MakeRecords) -> None:
-    """With a sane candidate there, one with a lower error that extrapolates badly is not champion."""
+    """With a sane candidate there, one with a lower error that extrapolates badly is not winner."""
     dataset = read_dataset("d", str(make_records(60)))
     dataset = replace(dataset, tokens=dataset.tokens + 500)
     sets = {"both": ["bytes", "words"]}
     found = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols", "nonnegative")
-    assert found.champion.candidate.model_name == "nonnegative"
+    assert found.winner.candidate.model_name == "nonnegative"
     assert found.sane
     ((_, reason),) = found.selection.passed_over
     assert re.fullmatch(r"says \d+ tokens for an empty text", reason)
@@ -170,7 +170,7 @@ def test_insane_candidates_are_passed_over_and_not_promoted(make_records: MakeRe
     alone = run(dataset, SelectionRule(SIMPLER_FIRST, by="cv"), sets, "ols")
     assert not alone.sane
     assert "tokens for an empty text" in alone.refused
-    assert alone.champion.candidate.model_name == "ols"
+    assert alone.winner.candidate.model_name == "ols"
     # Where none makes sense, that is no reason to pass one over.
     neither = run(
         dataset, SelectionRule(SIMPLER_FIRST, by="cv", margin=50.0), sets | {"bytes": ["bytes"]}, "ols"

@@ -58,7 +58,7 @@ def test_ablation_tells_needed_from_useless(make_records: MakeRecords) -> None:
     table = diagnostics.ablation(found, SETTINGS)
     assert table["dropped"].tolist() == ["nothing", "bytes", "words", "lines"]
     changes = table.set_index("dropped")["mae_change_percent"]
-    assert table["cv_mae"][0] == pytest.approx(found.champion.cv["mae"])
+    assert table["cv_mae"][0] == pytest.approx(found.winner.cv["mae"])
     assert changes["nothing"] == 0
     assert changes["lines"] == pytest.approx(0, abs=1e-6)
     assert changes["words"] > 1000
@@ -272,8 +272,8 @@ def test_sizes_tenfold_apart_are_drawn_on_a_logarithmic_axis(make_records: MakeR
     assert scales == {"bytes": "log", "runes": "log", "words": "log", "lines": "linear"}
 
 
-def test_the_champion_is_drawn_among_the_best(make_records: MakeRecords) -> None:
-    """A champion that ten candidates beat by CV still stands in the learning curves."""
+def test_the_winner_is_drawn_among_the_best(make_records: MakeRecords) -> None:
+    """A winner that ten candidates beat by CV still stands in the learning curves."""
     found = run(read_dataset("d", str(make_records(60))), "bytes")
     curve = diagnostics.learning_curves(found)
     curves = pd.concat([curve.assign(candidate=name) for name in "abcdefghijklm"])
@@ -281,4 +281,4 @@ def test_the_champion_is_drawn_among_the_best(make_records: MakeRecords) -> None
         found, diagnostics.tables(found, SETTINGS) | {"learning_curves": pd.concat([curves, curve])}
     )
     labels = drawn["learning_curves"].axes[0].get_legend_handles_labels()[1]
-    assert labels == [*"abcdefghij", f"{found.champion.candidate.name}  (champion)"]
+    assert labels == [*"abcdefghij", f"{found.winner.candidate.name}  (winner)"]

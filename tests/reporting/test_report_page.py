@@ -148,17 +148,17 @@ def test_the_page_is_accessible(found: Found) -> None:
 
 
 def test_the_page_says_what_was_found(found: Found) -> None:
-    """The champion, its errors, every candidate, every gap and every figure of the run stand in it."""
+    """The winner, its errors, every candidate, every gap and every figure of the run stand in it."""
     page = found.page()
     parsed = Parsed(page)
     text = parsed.text.replace("\N{NO-BREAK SPACE}", " ")
-    champion = found.compared.champion
+    winner = found.compared.winner
     low, high = found.compared.test_intervals["mae"]
-    assert f"candidates is {champion.candidate.name} ({champion.candidate.title}), fitted on" in text
-    assert f"{champion.test['mape']:.2f} %" in text
-    assert f"{champion.test['mae']:.1f} tokens" in text
+    assert f"candidates is {winner.candidate.name} ({winner.candidate.title}), fitted on" in text
+    assert f"{winner.test['mape']:.2f} %" in text
+    assert f"{winner.test['mae']:.1f} tokens" in text
     assert f"95 % interval {low:.1f} to {high:.1f}" in text
-    assert f"{champion.unseen_source['mape']:.2f} %" in text
+    assert f"{winner.unseen_source['mape']:.2f} %" in text
     for evaluation in found.compared.ranked:
         assert evaluation.candidate.name in text
     gaps = known_gaps(found.compared, found.reported.tables, found.coefs)
@@ -170,8 +170,8 @@ def test_the_page_says_what_was_found(found: Found) -> None:
 
 
 @pytest.mark.parametrize("sane", [True, False])
-def test_a_champion_that_makes_no_sense_on_short_texts_is_told(found: Found, *, sane: bool) -> None:
-    """The page says that the champion makes sense below the sizes it was fitted on only where it does."""
+def test_a_winner_that_makes_no_sense_on_short_texts_is_told(found: Found, *, sane: bool) -> None:
+    """The page says that the winner makes sense below the sizes it was fitted on only where it does."""
     flags = {
         name: [] if sane else [Flag("says -9 tokens for an empty text")] for name in found.compared.flags
     }
@@ -185,7 +185,7 @@ def test_a_champion_that_makes_no_sense_on_short_texts_is_told(found: Found, *, 
 
 
 def test_the_ranking_ends_with_what_may_not_be_chosen(found: Found) -> None:
-    """The champion is the first row; what makes no sense stands in a table of its own, with an example."""
+    """The winner is the first row; what makes no sense stands in a table of its own, with an example."""
     compared = found.compared
     _, worse, *_ = compared.ranked
     flags: dict[str, list[Flag]] = {name: [] for name in compared.flags} | {
@@ -193,7 +193,7 @@ def test_the_ranking_ends_with_what_may_not_be_chosen(found: Found) -> None:
     }
     ruled = replace(compared, flags=flags, rule=replace(compared.rule, sane=True))
     first, *others = ranking(ruled, 99)
-    assert first.champion
+    assert first.winner
     assert first.place == 1
     assert worse.candidate.name not in {each.name for each in others}
     (last,) = barred(ruled, 99)

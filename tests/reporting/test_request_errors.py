@@ -21,13 +21,13 @@ def compared(*, left_out: bool) -> Comparison:
     dataset = read_requests("requests-claude-4-7", RECORDS, ["claude_4_7"], NAMES)
     estimates = dataset.matrix(NAMES) @ WEIGHTS
     train, test = np.arange(40), np.arange(40, 50)
-    champion = SimpleNamespace(
+    winner = SimpleNamespace(
         candidate=SimpleNamespace(features=NAMES),
         fit=LinearFit(0.0, WEIGHTS),
         out_of_fold={"unseen_source": estimates[train]} if left_out else {},
     )
     found = SimpleNamespace(
-        champion=champion, dataset=dataset, train=train, test=test, estimates=lambda rows: estimates[rows]
+        winner=winner, dataset=dataset, train=train, test=test, estimates=lambda rows: estimates[rows]
     )
     return cast("Comparison", found)
 

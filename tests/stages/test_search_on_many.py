@@ -79,7 +79,7 @@ def test_workers_fill_one_study_though_one_is_killed(
 ) -> None:
     """Two workers, one by `mlflow run`, make the asked trials together, and that of a third, killed in it.
 
-    They do not leave before it is made again, arrive at the same champion, and leave no password behind.
+    They do not leave before it is made again, arrive at the same winner, and leave no password behind.
     """
     records, url = make_records(40, noise=50.0), postgres.url("searched")
     secret = url.replace("token_approx@", f"token_approx:{PASSWORD}@")
@@ -140,7 +140,7 @@ def test_workers_fill_one_study_though_one_is_killed(
         parents[name], children = _runs(tmp_path, name)
         trials = {run.data.tags["worker"] for run in children if "worker" in run.data.tags}
         assert trials == made_by, "each worker's run shows its own trials, and those that others completed"
-    assert parents["first"].data.tags["champion"] == parents["second"].data.tags["champion"]
+    assert parents["first"].data.tags["winner"] == parents["second"].data.tags["winner"]
     assert parents["first"].data.params["storage"] == url
     assert parents["second"].data.params["study"] == "team"
 

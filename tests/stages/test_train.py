@@ -85,9 +85,9 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
         return {Path(file.path).name for file in client.list_artifacts(run_id, folder)}
 
     output = tmp_path / "project/results/oliver-twist"
-    champion = next(run for run in children.values() if run.data.tags["champion"] == "true")
-    assert artifacts(champion.info.run_id, "figures") == {"test_records.png"}
-    assert artifacts(champion.info.run_id, "tables") == {
+    winner = next(run for run in children.values() if run.data.tags["winner"] == "true")
+    assert artifacts(winner.info.run_id, "figures") == {"test_records.png"}
+    assert artifacts(winner.info.run_id, "tables") == {
         "coefficients.csv", "learning_curve.csv", "unseen_sources.csv",
     }  # fmt: skip
     for folder in ("figures", "tables"):
@@ -99,7 +99,7 @@ def test_mlflow_run_end_to_end(tmp_path: Path, client: MlflowClient) -> None:
         <= parent.data.metrics["test/mae"]
         <= parent.data.metrics["test/mae_high"]
     )
-    assert parent.data.metrics["cv/mae"] == champion.data.metrics["cv/mae"]
+    assert parent.data.metrics["cv/mae"] == winner.data.metrics["cv/mae"]
 
     page = (output / "report.html").read_text()
     assert len(page) < 1_500_000
@@ -176,7 +176,7 @@ def test_plain_python_custom_records_and_optuna(
         "selection.sane=false", *FAST.split(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = "The champion is not registered: it weighs 'ngram_mine', which cannot be computed from a text.\n"
+    told = "The winner is not registered: it weighs 'ngram_mine', which cannot be computed from a text.\n"
     assert done.stderr == told, "nothing else, and nothing noisy"
     assert not client.search_registered_models()
     experiment = client.get_experiment_by_name("token-approx")

@@ -99,7 +99,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def test_the_leaderboard_is_one_click_away(site: Site) -> None:
-    """The run's description leads to its candidates, the champion first, names uncut."""
+    """The run's description leads to its candidates, the winner first, names uncut."""
     page = site.follow("Leaderboard")
     names = page.locator(".ag-pinned-left-cols-container [role=row] [col-id='attributes.`Run Name`']")
     expect(names).to_have_count(len(site.candidates))
@@ -120,16 +120,16 @@ def test_the_leaderboard_is_one_click_away(site: Site) -> None:
         site.candidates[0].data.metrics[RULE], abs=1e-3
     )
     metrics = [f"metrics.`{metric}`" for metric in (RULE, "test/mae")]
-    for column in ("tags.`champion`", "tags.`eligible`", *metrics):
+    for column in ("tags.`winner`", "tags.`eligible`", *metrics):
         header = page.locator(f".ag-header [role=columnheader][col-id='{column}']")
         expect(header).to_be_in_viewport(ratio=1)
     expect(page.get_by_text(f"Sort: {RANK}")).to_be_visible()
 
 
 def test_learning_curves_are_compared(site: Site) -> None:
-    """The description leads to one chart with the curves of the champion and the ten best."""
-    champion = next(run for run in site.candidates if run.data.tags["champion"] == "true")
-    assert champion is site.candidates[0]
+    """The description leads to one chart with the curves of the winner and the ten best."""
+    winner = next(run for run in site.candidates if run.data.tags["winner"] == "true")
+    assert winner is site.candidates[0]
     drawn = {run.info.run_id: run.info.run_name for run in site.candidates[:11]}
     page = site.follow("Learning curves")
     chart = page.locator(".js-plotly-plot").first
@@ -148,7 +148,7 @@ def test_the_version_shows_its_card(site: Site) -> None:
     """Alias, headings and aligned tables of the model card are read on the version's page, no markup."""
     page = site.page
     page.goto(f"{site.address}/#/models/token-approx-made-up/versions/1")
-    expect(page.get_by_text("@ champion")).to_be_visible()
+    expect(page.get_by_text("@ winner")).to_be_visible()
     expect(page.get_by_role("heading", name="Input tokens of made-up")).to_be_visible()
     for heading in ("Errors by size", "Bounds", "Known gaps", "Recalibrate"):
         expect(page.get_by_role("heading", name=heading)).to_have_count(1)
@@ -170,11 +170,11 @@ def test_the_report_opens_in_the_run(site: Site) -> None:
     assert first.evaluate("image => image.complete && image.naturalWidth") > 1000
 
 
-def test_the_champion_s_figure_is_shown_whole(site: Site) -> None:
-    """The description leads to the champion's run; its figure is as wide as the page has room for."""
-    page = site.follow("The champion's own run")
-    champion = next(run for run in site.candidates if run.data.tags["champion"] == "true")
-    expect(page.get_by_role("heading", name=champion.info.run_name)).to_be_visible()
+def test_the_winner_s_figure_is_shown_whole(site: Site) -> None:
+    """The description leads to the winner's run; its figure is as wide as the page has room for."""
+    page = site.follow("The winner's own run")
+    winner = next(run for run in site.candidates if run.data.tags["winner"] == "true")
+    expect(page.get_by_role("heading", name=winner.info.run_name)).to_be_visible()
     # The page stands among those for training, not among those for traces.
     expect(page.get_by_role("link", name="Evaluation runs")).to_have_count(0)
     page.goto(f"{page.url.partition('?')[0]}/artifacts/figures/test_records.png")

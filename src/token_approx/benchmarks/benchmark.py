@@ -35,12 +35,12 @@ from token_approx.stages.command_line import run_stage
 from token_approx.text import kernel
 from token_approx.text.ngrams import shipped_tables
 
-CHAMPION = "champion"
+MAIN_JOB = "main job's winner"
 PEER = "from token_approx.reporting import peers; peers.{name}()('a')"
 LOADS = {
     "n-gram table": f"from token_approx.text.ngrams import NgramTable as T; T.load('{TARGET}').score('a')",
     SHIPPED: f"from token_approx import Estimator; Estimator.for_model('{TARGET}').estimate('a')",
-    CHAMPION: "from token_approx import Estimator; Estimator.load({coefs!r}).estimate('a')",
+    MAIN_JOB: "from token_approx import Estimator; Estimator.load({coefs!r}).estimate('a')",
     "tiktoken": PEER.format(name="tiktoken"),
     "rs-bpe": PEER.format(name="rs_bpe"),
     "bpe-openai": PEER.format(name="bpe_openai"),
@@ -55,7 +55,7 @@ def benchmark(config: DictConfig) -> None:
         raise InputError(f"rounds={config.rounds} is too small. Give at least 1.")
     coefs = str(config.coefs)
     shipped = Estimator.for_model(TARGET)
-    ours = {CHAMPION: Estimator.load(coefs).estimate, SHIPPED: shipped.estimate}
+    ours = {MAIN_JOB: Estimator.load(coefs).estimate, SHIPPED: shipped.estimate}
     ours[DESCRIBED] = lambda text: shipped.describe(text).input_tokens
     counts, absent = available(PEERS)
     counts |= ours
@@ -93,7 +93,7 @@ def benchmark(config: DictConfig) -> None:
 def _errors(corpus: str) -> dict[str, float]:
     # Percent, against o200k_base, on the corpora's test documents: exact tokenizers have none; the basic
     # counts are fitted (least squares on relative error) on other groups than they are measured on; the
-    # default champion estimates another reference model, so it has no place here.
+    # main job's winner estimates another reference model, so it has no place here.
     dataset = read_corpus("corpus", corpus, TARGET)
     train, test = by_group(dataset, 0.2, 42)
     truth = dataset.tokens[test]
@@ -117,7 +117,7 @@ def _sizes(coefs: str, counts: Mapping[str, Count]) -> dict[str, int]:
     tables = [path if path.is_file() else shipped[path.stem] for path in beside]
     sizes = {
         "n-gram table": shipped[TARGET].stat().st_size,
-        CHAMPION: Path(coefs).stat().st_size + sum(path.stat().st_size for path in tables),
+        MAIN_JOB: Path(coefs).stat().st_size + sum(path.stat().st_size for path in tables),
     }
     if "bpe-openai" in counts:
         vocabulary = Path(str(files("bpe_openai") / "data" / f"{TARGET}.tiktoken.gz"))

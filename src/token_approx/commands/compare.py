@@ -8,6 +8,7 @@ import typer
 
 from token_approx import exit_codes
 from token_approx.commands.options import Coefs, Files, Json, Model, estimator
+from token_approx.commands.tables import as_text
 from token_approx.commands.texts import TextReader, notice, whole
 from token_approx.errors import InputError, MissingExtraError
 from token_approx.estimator.estimator import Estimator
@@ -82,21 +83,11 @@ def _of_string(count: Callable[[str], float]) -> Count:
 def _table(texts: Sequence[str], rows: Mapping[str, Sequence[int]]) -> str:
     columns = [*texts, *(["total"] if len(texts) != 1 else [])]
     exact = {name.partition(SEPARATOR)[0]: sum(counts) for name, counts in rows.items() if SEPARATOR in name}
-    shown = [["", *columns, "off" if any(exact.values()) else ""]]
+    shown = []
     for name, counts in rows.items():
         cells = [*counts, sum(counts)][: len(columns)]
         truth = exact.get(TARGET if name == RULE else name, 0)
-        shown.append(
-            [name, *(f"{cell:,}" for cell in cells), f"{sum(counts) / truth - 1:+.1%}" if truth else ""]
-        )
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    lines = (
-        "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-        )
-        for row in shown
-    )
-    return "\n".join(line.rstrip() for line in lines)
+        off = f"{sum(counts) / truth - 1:+.1%}" if truth else ""
+        shown.append([name, *(f"{cell:,}" for cell in cells), off])
+    numbers = [*columns, "off" if any(exact.values()) else ""]
+    return as_text([("counted by", "left"), *((title, "right") for title in numbers)], shown)

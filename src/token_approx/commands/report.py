@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from token_approx.commands.tables import as_text
 from token_approx.estimator.decision import Decision, Known, Step, decided
 from token_approx.estimator.exact import ExactCount
 
@@ -102,16 +103,22 @@ def table(confidence: float, counts: Sequence[FileCount]) -> str:
     rows = _by_size(counts)
     if len(rows) != 1:
         rows.append(total(counts))
-    most = f"at most ({confidence:.3g})"
-    lines = [f"{'tokens':>12}  {most:>16}   path"]
-    for row in rows:
-        upper = "" if row.upper_bound is None else f"{row.upper_bound:,}"
-        lines.append(f"{row.tokens:>12,}  {upper:>16} {' ' if row.in_domain else '*'} {row.path}")
-    if not total(counts).in_domain:
-        lines.append(
-            f"* This is unlike the texts that the model was fitted on: {total(counts).out_of_domain}"
-        )
-    return "\n".join(lines)
+    columns = [("tokens", "right"), (f"at most ({confidence:.3g})", "right"), ("", "left"), ("path", "left")]
+    cells = [
+        [
+            f"{row.tokens:,}",
+            "" if row.upper_bound is None else f"{row.upper_bound:,}",
+            "" if row.in_domain else "*",
+            row.path,
+        ]
+        for row in rows
+    ]
+    printed = as_text(columns, cells)
+    if total(counts).in_domain:
+        return printed
+    return (
+        f"{printed}\n* This is unlike the texts that the model was fitted on: {total(counts).out_of_domain}"
+    )
 
 
 def _by_size(counts: Sequence[FileCount]) -> list[FileCount]:

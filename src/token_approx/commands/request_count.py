@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import typer
+
 from token_approx.commands.report import of_decision
+from token_approx.commands.tables import as_text
 from token_approx.estimator.decision import Decision
 from token_approx.estimator.request import RequestTotal
 
@@ -29,22 +32,10 @@ def as_json(total: RequestTotal, confidence: float, limit: int | None, decision:
 
 def show(total: RequestTotal, confidence: float) -> None:
     """Print a table of the parts that have tokens, of their sum and its bound, and of what is not counted."""
-    # Here, since the command's other ways start sooner without it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(show_edge=False, pad_edge=False)
-    table.add_column("part")
-    table.add_column("tokens", justify="right")
-    for part, tokens in total.parts.items():
-        if tokens:
-            table.add_row(part, f"{tokens:,}")
-    table.add_section()
-    table.add_row("total", f"{total.tokens:,}")
-    table.add_row(f"at most ({confidence:.3g})", f"{total.upper_bound(confidence):,}")
-    console = Console(highlight=False)
-    console.print(table)
+    rows = [[part, f"{tokens:,}"] for part, tokens in total.parts.items() if tokens]
+    rows.append([f"total, at most {total.upper_bound(confidence):,} ({confidence:.3g})", f"{total.tokens:,}"])
+    typer.echo(as_text([("part", "left"), ("tokens", "right")], rows))
     for entry in total.not_counted[:MOST_SHOWN]:
-        console.print(f"not counted: {entry}", markup=False)
+        typer.echo(f"not counted: {entry}")
     if (more := len(total.not_counted) - MOST_SHOWN) > 0:
-        console.print(f"and {more} more are not counted")
+        typer.echo(f"and {more} more are not counted")

@@ -1,1 +1,1 @@
-"""Records -> champion: splits, candidates, cross-validation, selection, bounds."""
+"""Records -> winner: splits, candidates, cross-validation, selection, bounds."""

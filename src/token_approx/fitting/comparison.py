@@ -1,4 +1,4 @@
-"""The comparison that a run makes: split, search over candidates, select, test the champion."""
+"""The comparison that a run makes: split, search over candidates, select, test the winner."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ from token_approx.fitting.selection import Selection, SelectionRule, select
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that a run found: the candidates in order of their error, and the champion."""
+    """Everything that a run found: the candidates in order of their error, and the winner."""
 
     dataset: Dataset
     train: Indices
@@ -33,23 +33,23 @@ class Comparison:
     test_intervals: dict[str, tuple[float, float]]
 
     @property
-    def champion(self) -> Evaluation:
+    def winner(self) -> Evaluation:
         """Return the chosen candidate."""
-        return self.selection.champion
+        return self.selection.winner
 
     @property
     def sane(self) -> bool:
-        """Say whether nothing bars the champion from promotion."""
-        return not self.barring(self.champion)
+        """Say whether nothing bars the winner from promotion."""
+        return not self.barring(self.winner)
 
     @property
     def refused(self) -> str:
-        """Return why the rule refuses the champion for use, "" where it does not."""
-        return "; ".join(self.barring(self.champion)) if self.rule.sane else ""
+        """Return why the rule refuses the winner for use, "" where it does not."""
+        return "; ".join(self.barring(self.winner)) if self.rule.sane else ""
 
     @property
     def ranked(self) -> list[Evaluation]:
-        """Return the complete candidates: the champion, then the others by error, those barred at the end."""
+        """Return the complete candidates: the winner, then the others by error, those barred at the end."""
         complete = [trial.evaluation for trial in self.trials if trial.evaluation is not None]
         return sorted(complete, key=self._place)
 
@@ -62,13 +62,13 @@ class Comparison:
         return not (self.rule.sane and self.barring(evaluation))
 
     def _place(self, evaluation: Evaluation) -> tuple[bool, bool, float, str]:
-        other = evaluation is not self.champion
+        other = evaluation is not self.winner
         barred = other and not self.eligible(evaluation)
         return barred, other, self.rule.error(evaluation), evaluation.candidate.name
 
     def estimates(self, rows: Indices) -> Floats:
-        """Return the champion's unrounded estimates for some records, in tokens."""
-        return self.champion.fit.predict(self.dataset.matrix(self.champion.candidate.features, rows))
+        """Return the winner's unrounded estimates for some records, in tokens."""
+        return self.winner.fit.predict(self.dataset.matrix(self.winner.candidate.features, rows))
 
 
 def compare(
@@ -106,8 +106,8 @@ def compare(
     tried = sanity or Sanity()
     flags = {e.candidate.name: tried.flags(e.candidate, e.fit, smallest) for e in complete}
     selection = select(complete, rule, flags, dataset.tokens[train], settings.resamples, settings.seed)
-    champion = selection.champion
-    estimates = champion.fit.predict(dataset.matrix(champion.candidate.features, test))
+    winner = selection.winner
+    estimates = winner.fit.predict(dataset.matrix(winner.candidate.features, test))
     return Comparison(
         dataset=dataset,
         train=train,
@@ -148,7 +148,7 @@ def candidates_table(comparison: Comparison) -> pd.DataFrame:
                 "model": candidate.model_name,
                 "feature_set": candidate.feature_set,
                 "features": " ".join(candidate.features),
-                "champion": evaluation is comparison.champion,
+                "winner": evaluation is comparison.winner,
                 "state": "complete",
                 "eligible": comparison.eligible(evaluation),
                 "flags": "; ".join(map(str, comparison.flags[candidate.name])),
@@ -165,7 +165,7 @@ def candidates_table(comparison: Comparison) -> pd.DataFrame:
             "model": trial.candidate.model_name,
             "feature_set": trial.candidate.feature_set,
             "features": " ".join(trial.candidate.features),
-            "champion": False,
+            "winner": False,
             "state": trial.state,
             "eligible": False,
             "flags": trial.reason,
@@ -177,11 +177,11 @@ def candidates_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def metrics_table(comparison: Comparison) -> pd.DataFrame:
-    """Return the champion's test metrics, one row each with its 95 % interval."""
+    """Return the winner's test metrics, one row each with its 95 % interval."""
     return pd.DataFrame(
         [
             {"metric": name, "value": value, "low": low, "high": high, "records": len(comparison.test)}
-            for name, value in comparison.champion.test.items()
+            for name, value in comparison.winner.test.items()
             for low, high in [comparison.test_intervals[name]]
         ]
     )
@@ -215,15 +215,15 @@ def coefficients_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def passed_over_table(comparison: Comparison) -> pd.DataFrame:
-    """Return the candidates with a lower error than the champion's: by how much (percent), and why not."""
-    rule, champion = comparison.rule, comparison.champion
+    """Return the candidates with a lower error than the winner's: by how much (percent), and why not."""
+    rule, winner = comparison.rule, comparison.winner
     return pd.DataFrame(
         [
             {
                 "candidate": evaluation.candidate.name,
                 "error": rule.error(evaluation),
-                "champion_error": rule.error(champion),
-                "lower_by_percent": 100 * (1 - rule.error(evaluation) / rule.error(champion)),
+                "winner_error": rule.error(winner),
+                "lower_by_percent": 100 * (1 - rule.error(evaluation) / rule.error(winner)),
                 "reason": reason,
                 "flags": "; ".join(map(str, comparison.flags[evaluation.candidate.name])),
             }

@@ -1,4 +1,4 @@
-"""Choosing the champion: the simplest sane candidate among those as good as the best."""
+"""Choosing the winner: the simplest sane candidate among those as good as the best."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BASELINE = ("ols", ("bytes",))
 
 @dataclass(frozen=True)
 class SelectionRule:
-    """How a champion is chosen.
+    """How a winner is chosen.
 
     `by` compares errors on sources left out (`unseen_source`, where there are several sources) or in folds
     (`cv`); `metric` is `mae` or `mape`. Candidates within `tolerance` of the lowest error are as good: by the
@@ -50,14 +50,14 @@ class SelectionRule:
 
 @dataclass(frozen=True)
 class Selection:
-    """The champion, why, and at what price.
+    """The winner, why, and at what price.
 
-    `passed_over` are the candidates with a lower error than the champion's, with the reason; `gain` is the
-    champion's mean gain in absolute error over the baseline (least squares on bytes), in tokens on records
+    `passed_over` are the candidates with a lower error than the winner's, with the reason; `gain` is the
+    winner's mean gain in absolute error over the baseline (least squares on bytes), in tokens on records
     not fitted on, with its 95 % interval, None without the baseline among the candidates.
     """
 
-    champion: Evaluation
+    winner: Evaluation
     passed_over: tuple[tuple[Evaluation, str], ...]
     gain: tuple[float, float, float] | None
     note: str
@@ -71,9 +71,9 @@ def select(
     resamples: int,
     seed: int,
 ) -> Selection:
-    """Choose the champion by a rule; `flags` are each candidate's by name, `tokens` the training records'.
+    """Choose the winner by a rule; `flags` are each candidate's by name, `tokens` the training records'.
 
-    If the gain over the baseline cannot be told from zero, the baseline is champion. The test records take no
+    If the gain over the baseline cannot be told from zero, the baseline is winner. The test records take no
     part.
 
     Raises:
@@ -91,17 +91,17 @@ def select(
     limit = rule.error(best) * (1 + rule.margin)
     if rule.tolerance == "one_standard_error":
         limit = rule.error(best) + rule.standard_error(best)
-    champion = min((e for e in pool if rule.error(e) <= limit), key=lambda e: _simplicity(e, rule))
-    gain, note = _gain(evaluations, champion, rule, tokens, resamples, seed)
+    winner = min((e for e in pool if rule.error(e) <= limit), key=lambda e: _simplicity(e, rule))
+    gain, note = _gain(evaluations, winner, rule, tokens, resamples, seed)
     baseline = _baseline(evaluations)
     if gain is not None and baseline is not None and gain[1] <= 0 and baseline in pool:
-        champion, note = baseline, "no candidate is clearly better than least squares on bytes"
-    passed = sorted((e for e in evaluations if rule.error(e) < rule.error(champion)), key=rule.error)
-    simpler = note or f"is no better than the simpler champion by more than the {rule.tolerance}"
-    # Where none makes sense, that is not what sets the champion apart.
+        winner, note = baseline, "no candidate is clearly better than least squares on bytes"
+    passed = sorted((e for e in evaluations if rule.error(e) < rule.error(winner)), key=rule.error)
+    simpler = note or f"is no better than the simpler winner by more than the {rule.tolerance}"
+    # Where none makes sense, that is not what sets the winner apart.
     barred = bad if rule.sane and sane else {}
     over = tuple((e, "; ".join(barred.get(e.candidate.name, [simpler]))) for e in passed)
-    return Selection(champion, over, gain, note)
+    return Selection(winner, over, gain, note)
 
 
 def _simplicity(evaluation: Evaluation, rule: SelectionRule) -> tuple[int, int, float, str]:
@@ -118,15 +118,15 @@ def _baseline(evaluations: Sequence[Evaluation]) -> Evaluation | None:
 
 def _gain(
     evaluations: Sequence[Evaluation],
-    champion: Evaluation,
+    winner: Evaluation,
     rule: SelectionRule,
     tokens: np.ndarray,
     resamples: int,
     seed: int,
 ) -> tuple[tuple[float, float, float] | None, str]:
     baseline = _baseline(evaluations)
-    if baseline is None or baseline is champion:
+    if baseline is None or baseline is winner:
         return None, ""
-    basis = rule.basis(champion)
-    errors = [np.abs(e.out_of_fold[basis] - tokens) for e in (baseline, champion)]
+    basis = rule.basis(winner)
+    errors = [np.abs(e.out_of_fold[basis] - tokens) for e in (baseline, winner)]
     return paired_gain(errors[0], errors[1], resamples, seed), ""

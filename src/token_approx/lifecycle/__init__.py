@@ -1,1 +1,1 @@
-"""Champion -> MLflow: tracking, export, registry, promotion, the registered model."""
+"""Winner -> MLflow: tracking, export, registry, promotion, the registered model."""

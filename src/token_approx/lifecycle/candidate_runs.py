@@ -14,7 +14,7 @@ from token_approx.reporting.candidate_files import candidate_figures, candidate_
 
 # A candidate that was given up early or tried twice has ended as it should: its tag `state` says so.
 STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "duplicate": "FINISHED", "failed": "FAILED"}
-# What the leaderboard is sorted by: the place in the ranking, 1 for the champion.
+# What the leaderboard is sorted by: the place in the ranking, 1 for the winner.
 RANK = "rank"
 
 
@@ -38,8 +38,8 @@ def _tags(compared: Comparison, trial: Trial) -> dict[str, str]:
         "reason": trial.reason,
         "worker": trial.worker,
     }
-    champion = trial.evaluation is compared.champion
-    tags |= {"champion": str(champion).lower(), "eligible": "no"}
+    winner = trial.evaluation is compared.winner
+    tags |= {"winner": str(winner).lower(), "eligible": "no"}
     if trial.evaluation:
         flags = compared.flags[trial.candidate.name]
         tags |= {

@@ -1,4 +1,4 @@
-"""model_coefs.json: the champion as coefficients that any program can evaluate."""
+"""model_coefs.json: the winner as coefficients that any program can evaluate."""
 
 import json
 import math
@@ -21,13 +21,13 @@ from token_approx.text.features import NGRAM, known_table
 def model_coefs(
     comparison: Comparison, reported: Report, counts_of: str, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the content of model_coefs.json for the champion, checked against its schema.
+    """Return the content of model_coefs.json for the winner, checked against its schema.
 
     Raises:
         jsonschema.ValidationError: the content breaks the contract (a defect of ours, never of the input).
     """
-    champion = comparison.champion
-    candidate = champion.candidate
+    winner = comparison.winner
+    candidate = winner.candidate
     settings = ", ".join(f"{name}={value!r}" for name, value in candidate.hyperparameters.items())
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -36,10 +36,10 @@ def model_coefs(
         "counts_of": counts_of,
         "estimator": f"{candidate.model_name}({settings})",
         "feature_set": list(candidate.features),
-        "w0": champion.fit.intercept,
+        "w0": winner.fit.intercept,
         **{
             f"w_{name}": float(value)
-            for name, value in zip(candidate.features, champion.fit.coefficients, strict=True)
+            for name, value in zip(candidate.features, winner.fit.coefficients, strict=True)
         },
         "tables": {
             name: {"file": table.name, "sha256": table.sha256}
@@ -52,11 +52,11 @@ def model_coefs(
         "metrics": {
             "training_records": len(comparison.train),
             "test_records": len(comparison.test),
-            "cv": champion.cv,
-            "unseen_source": champion.unseen_source,
+            "cv": winner.cv,
+            "unseen_source": winner.unseen_source,
             "test": {
                 name: {"value": value, "interval_95": list(comparison.test_intervals[name])}
-                for name, value in champion.test.items()
+                for name, value in winner.test.items()
             },
         },
         "provenance": {
@@ -93,12 +93,12 @@ def domain(comparison: Comparison) -> dict[str, list[float]]:
     A table that knows which n-grams its training held brings the range that keeps to them.
     """
     frame = comparison.dataset.features.iloc[comparison.train]
-    ranges = {name: frame[name] for name in comparison.champion.candidate.features}
+    ranges = {name: frame[name] for name in comparison.winner.candidate.features}
     if "bytes" in frame:
         others = [name for name in frame if name != "bytes" and (frame[name] > 0).all()]
         ranges |= {f"bytes/{name}": frame["bytes"] / frame[name] for name in others}
     found = {name: [float(values.min()), float(values.max())] for name, values in ranges.items()}
-    for name in tables_of(comparison.champion.candidate.features):
+    for name in tables_of(comparison.winner.candidate.features):
         if known_table(name.removeprefix(NGRAM)).known is not None:
             ratio, limits = known_range(name)
             found[ratio] = list(limits)

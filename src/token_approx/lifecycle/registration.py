@@ -1,4 +1,4 @@
-"""A comparison's champion as a version of its registered model, and whether that takes the alias."""
+"""A comparison's winner as a version of its registered model, and whether that takes the alias."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,18 +17,18 @@ from token_approx.reporting.report import Report
 def register(
     run: Run, compared: Comparison, reported: Report, coefs: Mapping[str, Any], rule: promotion.PromotionRule
 ) -> tuple[str, promotion.PromotionDecision]:
-    """Register the champion of a comparison and decide on its alias; return the version and the decision.
+    """Register the winner of a comparison and decide on its alias; return the version and the decision.
 
     Raises:
         InputError: see `promotion.promote`.
     """
-    client, dataset, champion = MlflowClient(), compared.dataset, compared.champion
+    client, dataset, winner = MlflowClient(), compared.dataset, compared.winner
     name = registry.registered_name(dataset.reference_model)
     card = model_card(compared, reported, coefs)
     tags = {
-        "candidate": champion.candidate.name,
+        "candidate": winner.candidate.name,
         "dataset": dataset.name,
-        "test_mae": f"{champion.test['mae']:.6g}",
+        "test_mae": f"{winner.test['mae']:.6g}",
         promotion.RECORDS: dataset.digest,
     }
     logged = patiently(lambda: registry.log_model(coefs, card), rule.patience)

@@ -65,28 +65,28 @@ def log_parent(
     reported: Mapping[str, float],
     seconds: Mapping[str, float],
 ) -> None:
-    """Log the champion's metrics with their intervals, the selection and the input on the parent run."""
-    champion, selection = comparison.champion, comparison.selection
-    values = metrics_of(champion) | dict(reported)
+    """Log the winner's metrics with their intervals, the selection and the input on the parent run."""
+    winner, selection = comparison.winner, comparison.selection
+    values = metrics_of(winner) | dict(reported)
     if selection.gain is not None:
         values |= dict(zip(("gain/mae", "gain/mae_low", "gain/mae_high"), selection.gain, strict=True))
     for name, (low, high) in comparison.test_intervals.items():
         values |= {f"test/{name}_low": low, f"test/{name}_high": high}
     values |= {f"seconds/{name}": value for name, value in seconds.items()}
     tags = {
-        "champion": champion.candidate.name,
+        "winner": winner.candidate.name,
         "dataset": comparison.dataset.name,
         "reference_model": comparison.dataset.reference_model,
         "candidates": str(len(comparison.trials)),
         "passed_over": str(len(selection.passed_over)),
-        "title": champion.candidate.title,
-        "flags": "; ".join(map(str, comparison.flags[champion.candidate.name])),
+        "title": winner.candidate.title,
+        "flags": "; ".join(map(str, comparison.flags[winner.candidate.name])),
         "selection_note": selection.note,
     }
     client = MlflowClient()
     client.log_batch(
         run.info.run_id,
-        metrics=as_metrics(values) + curve_of(champion),
+        metrics=as_metrics(values) + curve_of(winner),
         tags=[RunTag(key, value) for key, value in tags.items() if value],
     )
     client.log_inputs(run.info.run_id, [dataset])

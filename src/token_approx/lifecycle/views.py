@@ -20,7 +20,7 @@ BASES = ("unseen_source", "test", "cv")
 METRICS = ("mae", "mape")
 # More lines than colours that are told apart would be no comparison.
 COLOURS = [to_hex(colormaps["tab10"](number)) for number in range(10)]
-CHAMPION_COLOUR = "#000000"
+WINNER_COLOUR = "#000000"
 NAME = "attributes.`Run Name`"
 # The two columns that the table always has; they say least, and stand last where they can be moved.
 CREATED, DURATION = "runDateAndNestInfo", "duration"
@@ -37,13 +37,13 @@ def run_address(experiment: str, run_id: str, page: str = "") -> str:
 def share_leaderboard(run: Run, by: str, report: str) -> str:
     """Leave views of a run's candidates, and a description of the run that links to them.
 
-    One is the table of all candidates: the champion, the others that may be chosen sorted by the metric `by`,
-    then the rest; its address at the server is returned. The other draws the learning curves of the champion
+    One is the table of all candidates: the winner, the others that may be chosen sorted by the metric `by`,
+    then the rest; its address at the server is returned. The other draws the learning curves of the winner
     and the ten best besides it. `report` is the path of an artifact that the description links to as well.
     The tags and the addresses are what the UI's "share" button makes.
     """
     run_id, experiment = run.info.run_id, run.info.experiment_id
-    champion, drawn = _drawn(run)
+    winner, drawn = _drawn(run)
     views = {run_id: _table(run_id, by), f"{run_id}-curves": _charts(drawn, by)}
     for key, view in views.items():
         mlflow.set_experiment_tag(f"mlflow.sharedViewState.{key}", json.dumps(view))
@@ -53,10 +53,10 @@ def share_leaderboard(run: Run, by: str, report: str) -> str:
     runs = f"#/experiments/{experiment}/runs"
     leaderboard, curves = (f"{runs}?workflowType=machine_learning&viewStateShareKey={key}" for key in views)
     links = {
-        f"Leaderboard: the champion, then all candidates by {by}": leaderboard,
-        "Learning curves: the champion and the ten best": f"{curves}&compareRunsMode=CHART",
+        f"Leaderboard: the winner, then all candidates by {by}": leaderboard,
+        "Learning curves: the winner and the ten best": f"{curves}&compareRunsMode=CHART",
         "Report": run_address(experiment, run_id, f"/artifacts/{report}"),
-        "The champion's own run": run_address(experiment, champion),
+        "The winner's own run": run_address(experiment, winner),
     }
     # Longer than four lines, it is folded.
     mlflow.set_tag(MLFLOW_RUN_NOTE, "\n".join(f"- [{text}]({address})" for text, address in links.items()))
@@ -64,24 +64,24 @@ def share_leaderboard(run: Run, by: str, report: str) -> str:
 
 
 def _drawn(run: Run) -> tuple[str, list[str]]:
-    """Return the run of the champion, and those whose curves are drawn, which get a colour each."""
+    """Return the run of the winner, and those whose curves are drawn, which get a colour each."""
     client, experiments = MlflowClient(), [run.info.experiment_id]
     candidates = f"tags.{MLFLOW_PARENT_RUN_ID} = '{run.info.run_id}' AND tags.state = 'complete'"
     best = client.search_runs(
         experiments, candidates, order_by=[f"metrics.{RANK}"], max_results=1 + len(COLOURS)
     )
-    champion, *others = best
+    winner, *others = best
     colours = {each.info.run_id: colour for each, colour in zip(others, COLOURS, strict=False)}
-    colours[champion.info.run_id] = CHAMPION_COLOUR
+    colours[winner.info.run_id] = WINNER_COLOUR
     for run_id, colour in colours.items():
         client.set_tag(run_id, "mlflow.runColor", colour)
-    return champion.info.run_id, list(colours)
+    return winner.info.run_id, list(colours)
 
 
 def _table(run_id: str, by: str) -> dict[str, Any]:
     basis, metric = by.split("/")
-    # What marks the champion stands beside its name.
-    widths: dict[str, int] = {NAME: NAME_WIDTH, "tags.`champion`": 75, "tags.`eligible`": 70} | {
+    # What marks the winner stands beside its name.
+    widths: dict[str, int] = {NAME: NAME_WIDTH, "tags.`winner`": 75, "tags.`eligible`": 70} | {
         f"metrics.`{each}/{of}`": METRIC_WIDTHS[each]
         for of in sorted(METRICS, key=lambda of: of != metric)
         for each in sorted(BASES, key=lambda each: each != basis)

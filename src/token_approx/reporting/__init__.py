@@ -1,1 +1,1 @@
-"""Champion -> tables, figures, model card and report page."""
+"""Winner -> tables, figures, model card and report page."""

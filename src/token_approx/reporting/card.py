@@ -35,7 +35,7 @@ WIDEST = 10_000
 
 
 def model_card(compared: Comparison, reported: Report, coefs: Mapping[str, Any]) -> str:
-    """Return the card of a comparison's champion; every figure is from the comparison and its report."""
+    """Return the card of a comparison's winner; every figure is from the comparison and its report."""
     gaps = [f"- {_plain(gap)}" for gap in known_gaps(compared, reported.tables, coefs)]
     parts = [
         _head(compared, coefs),
@@ -75,14 +75,14 @@ def _sizes(compared: Comparison) -> str:
 
 
 def _error(compared: Comparison) -> Iterator[str]:
-    test, intervals = compared.champion.test, compared.test_intervals
+    test, intervals = compared.winner.test, compared.test_intervals
     low, high = intervals["mae"]
     yield (
         f"On the test records: MAE {test['mae']:.1f} tokens (95 % interval {low:.1f} to {high:.1f}), MAPE"
         f" {test['mape']:.2f} % ({intervals['mape'][0]:.2f} to {intervals['mape'][1]:.2f}), p95"
         f" {test['p95_abs_error']:.1f}, bias {test['bias']:+.1f}."
     )
-    unseen = compared.champion.unseen_source
+    unseen = compared.winner.unseen_source
     if unseen:
         yield f"On sources left out of the fit: MAE {unseen['mae']:.1f} tokens, MAPE {unseen['mape']:.2f} %."
 

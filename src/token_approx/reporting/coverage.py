@@ -23,7 +23,7 @@ def calibration(comparison: Comparison, prefer: str = "unseen_source") -> tuple[
     The estimates are by fits on other sources where there are several, else by fits on other folds: a bound
     calibrated inside one book says nothing about the next.
     """
-    estimates = comparison.champion.out_of_fold
+    estimates = comparison.winner.out_of_fold
     return comparison.dataset.tokens[comparison.train], estimates.get(prefer, estimates["cv"])
 
 
@@ -45,7 +45,7 @@ def coverage_table(
     tokens = comparison.dataset.tokens[comparison.test]
     estimates = comparison.estimates(comparison.test)
     for key, name in CALIBRATIONS.items():
-        if key in comparison.champion.out_of_fold:
+        if key in comparison.winner.out_of_fold:
             pair = calibration(comparison, key)
             rows += _rows(name, "test records", pair, (tokens, estimates), levels)
     for source, inside, outside in _nested(comparison, settings):
@@ -92,7 +92,7 @@ def _rows(
 
 
 def _nested(comparison: Comparison, settings: ComparisonSettings) -> Iterator[tuple[str, Pair, Pair]]:
-    candidate, dataset = comparison.champion.candidate, comparison.dataset
+    candidate, dataset = comparison.winner.candidate, comparison.dataset
     X, tokens = dataset.matrix(candidate.features, comparison.train), dataset.tokens[comparison.train]
     sources = dataset.sources[comparison.train]
     for seen, left_out in leave_sources_out(sources, settings.seed):

@@ -27,7 +27,7 @@ FEW, MANY = 10, 1000
 
 def diagnostic_figures(comparison: Comparison, tables: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
     """Return the figures of `diagnostics.tables` by file name without its ending."""
-    name = comparison.champion.candidate.name
+    name = comparison.winner.candidate.name
     drawn = {
         "ablation": ablation_figure(tables["ablation"], name),
         "coefficient_stability": stability_figure(tables["coefficient_stability"], name),
@@ -147,15 +147,15 @@ def residuals_by_feature(residuals: pd.DataFrame, features: list[str], name: str
     return figure
 
 
-def learning_curves_figure(curves: pd.DataFrame, champion: str) -> Figure:
-    """Return the learning curves of the ten best candidates and the champion, with their 95 % bands."""
+def learning_curves_figure(curves: pd.DataFrame, winner: str) -> Figure:
+    """Return the learning curves of the ten best candidates and the winner, with their 95 % bands."""
     best = list(dict.fromkeys(curves["candidate"]))[:MOST_CURVES]
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     axes = figure.subplots()
-    others = [name for name in best if name != champion]
-    for number, candidate in enumerate([*others, champion]):
+    others = [name for name in best if name != winner]
+    for number, candidate in enumerate([*others, winner]):
         curve = curves[curves["candidate"] == candidate]
-        own = candidate == champion
+        own = candidate == winner
         colour = "black" if own else SHADES[number % len(SHADES)]
         axes.fill_between(
             curve["records"],
@@ -172,7 +172,7 @@ def learning_curves_figure(curves: pd.DataFrame, champion: str) -> Figure:
             linewidth=2.5 if own else 1.2,
             linestyle="-" if own or number < len(SHADES) else "--",
             marker="o" if own else None,
-            label=f"{candidate}  (champion)" if own else candidate,
+            label=f"{candidate}  (winner)" if own else candidate,
         )
     axes.set(xlabel="training records", ylabel="cross-validated MAE (tokens)")
     axes.set_title(

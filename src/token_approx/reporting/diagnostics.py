@@ -1,4 +1,4 @@
-"""What a champion rests on: its features, its records, their number, and how it errs, as tables."""
+"""What a winner rests on: its features, its records, their number, and how it errs, as tables."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -22,7 +22,7 @@ from token_approx.reporting.label_efficiency import label_efficiency
 MOST_LEFT_OUT = 500
 # A candidate whose one feature is dropped: a constant, on which least squares gives the mean.
 MEAN = Candidate("mean", Model(LinearRegression), "intercept", ())
-# The champion's own fit has validated parameters and data; doing so in 1,000 more doubles their time.
+# The winner's own fit has validated parameters and data; doing so in 1,000 more doubles their time.
 _unchecked = partial(config_context, assume_finite=True, skip_parameter_validation=True)
 
 
@@ -39,21 +39,21 @@ def tables(comparison: Comparison, settings: ComparisonSettings) -> dict[str, pd
 
 
 def ablation(comparison: Comparison, settings: ComparisonSettings) -> pd.DataFrame:
-    """Return the champion's cross-validated errors without each of its features, the most missed first.
+    """Return the winner's cross-validated errors without each of its features, the most missed first.
 
-    The first row, `dropped` "nothing", is the champion itself; `mae_change` (tokens), `mae_change_percent`
+    The first row, `dropped` "nothing", is the winner itself; `mae_change` (tokens), `mae_change_percent`
     and `mape_change` (points) are against it. Without its only feature, the mean of the fitted tokens is
     measured. A row without numbers found no solution.
     """
-    champion, train = comparison.champion.candidate, comparison.train
+    winner, train = comparison.winner.candidate, comparison.train
     tokens, sources = comparison.dataset.tokens[train], comparison.dataset.sources[train]
     rows = []
-    for dropped in ("nothing", *champion.features):
-        kept = [name for name in champion.features if name != dropped]
+    for dropped in ("nothing", *winner.features):
+        kept = [name for name in winner.features if name != dropped]
         X = comparison.dataset.matrix(kept, train) if kept else np.zeros((len(train), 1))
         try:
             with _unchecked():
-                errors = cross_validate(champion if kept else MEAN, X, tokens, sources, settings)
+                errors = cross_validate(winner if kept else MEAN, X, tokens, sources, settings)
         except FitError:
             errors = {"mae": np.nan, "mape": np.nan}
         rows.append({"dropped": dropped, "cv_mae": errors["mae"], "cv_mape": errors["mape"]})
@@ -68,9 +68,9 @@ def ablation(comparison: Comparison, settings: ComparisonSettings) -> pd.DataFra
 def coefficient_stability(
     comparison: Comparison, settings: ComparisonSettings, resamples: int = 200
 ) -> pd.DataFrame:
-    """Return how the champion's terms vary over bootstrap resamples of its training records.
+    """Return how the winner's terms vary over bootstrap resamples of its training records.
 
-    `fitted` is the champion's own value; `mean`, `sd`, `low` and `high` (2.5th and 97.5th percentile) are
+    `fitted` is the winner's own value; `mean`, `sd`, `low` and `high` (2.5th and 97.5th percentile) are
     over the `resamples` that have a solution; `same_sign` is the share of them with the sign of the fitted
     value. `feature_sd` is the feature's standard deviation over the training records (0: the intercept).
 
@@ -79,23 +79,23 @@ def coefficient_stability(
 
     Source: Davison, A. C. & Hinkley, D. V. (1997). Bootstrap methods and their application, 3.2 and 3.8.
     """
-    champion, train = comparison.champion, comparison.train
-    X = comparison.dataset.matrix(champion.candidate.features, train)
+    winner, train = comparison.winner, comparison.train
+    X = comparison.dataset.matrix(winner.candidate.features, train)
     tokens, sources = comparison.dataset.tokens[train], comparison.dataset.sources[train]
     drawn = []
     for rows in _resamples(sources, resamples, settings.seed):
         try:
             with _unchecked():
-                fitted = fit(champion.candidate, X[rows], tokens[rows])
+                fitted = fit(winner.candidate, X[rows], tokens[rows])
         except FitError:
             continue
         drawn.append([fitted.intercept, *fitted.coefficients])
-    own = np.array([champion.fit.intercept, *champion.fit.coefficients])
+    own = np.array([winner.fit.intercept, *winner.fit.coefficients])
     values = np.array(drawn) if drawn else np.full((1, len(own)), np.nan)
     low, high = np.percentile(values, [2.5, 97.5], axis=0)
     return pd.DataFrame(
         {
-            "term": ["intercept", *champion.candidate.features],
+            "term": ["intercept", *winner.candidate.features],
             "fitted": own,
             "mean": values.mean(axis=0),
             "sd": values.std(axis=0),
@@ -109,7 +109,7 @@ def coefficient_stability(
 
 
 def influence(comparison: Comparison, seed: int = 0) -> pd.DataFrame:
-    """Return how the champion's estimates change as each training record is left out, the largest first.
+    """Return how the winner's estimates change as each training record is left out, the largest first.
 
     `mean_change` (tokens) and `mean_change_percent` are of the mean estimate over all training records,
     refitted minus fitted; `absolute_change` (tokens) is the mean size of the change, which a record that
@@ -119,9 +119,9 @@ def influence(comparison: Comparison, seed: int = 0) -> pd.DataFrame:
     Source: Cook, R. D. (1977). Detection of influential observation in linear regression.
     Technometrics 19(1).
     """
-    champion, dataset, train = comparison.champion, comparison.dataset, comparison.train
-    X, tokens = dataset.matrix(champion.candidate.features, train), dataset.tokens[train]
-    before = champion.fit.predict(X)
+    winner, dataset, train = comparison.winner, comparison.dataset, comparison.train
+    X, tokens = dataset.matrix(winner.candidate.features, train), dataset.tokens[train]
+    before = winner.fit.predict(X)
     places = np.arange(len(train))
     if len(places) > MOST_LEFT_OUT:
         places = np.random.default_rng(seed).choice(places, MOST_LEFT_OUT, replace=False)
@@ -130,7 +130,7 @@ def influence(comparison: Comparison, seed: int = 0) -> pd.DataFrame:
         others = np.arange(len(train)) != place
         try:
             with _unchecked():
-                change = fit(champion.candidate, X[others], tokens[others]).predict(X) - before
+                change = fit(winner.candidate, X[others], tokens[others]).predict(X) - before
         except FitError:
             change = np.array([np.nan])
         rows.append(
@@ -149,7 +149,7 @@ def influence(comparison: Comparison, seed: int = 0) -> pd.DataFrame:
 
 
 def residuals(comparison: Comparison) -> pd.DataFrame:
-    """Return the champion's errors on all records, with their features: one row per record.
+    """Return the winner's errors on all records, with their features: one row per record.
 
     `error` is estimate minus truth in tokens, `deviation` the same in percent of the truth (of 20 tokens
     where it is fewer); `side` says whether the record was fitted on (`training`) or not (`test`).

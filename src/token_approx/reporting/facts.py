@@ -1,4 +1,4 @@
-"""What the model card and the report say of a champion: known gaps as sentences, errors as small tables."""
+"""What the model card and the report say of a winner: known gaps as sentences, errors as small tables."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Table:
 def known_gaps(
     compared: Comparison, tables: Mapping[str, pd.DataFrame], coefs: Mapping[str, Any]
 ) -> list[str]:
-    """Return where the champion is not to be trusted, one plain sentence each, with the numbers."""
+    """Return where the winner is not to be trusted, one plain sentence each, with the numbers."""
     return list(_gaps(compared, tables, coefs))
 
 
@@ -41,8 +41,8 @@ def error_tables(tables: Mapping[str, pd.DataFrame]) -> list[Table]:
 def _gaps(
     compared: Comparison, tables: Mapping[str, pd.DataFrame], coefs: Mapping[str, Any]
 ) -> Iterator[str]:
-    champion = compared.champion
-    folds, unseen = champion.cv, champion.unseen_source
+    winner = compared.winner
+    folds, unseen = winner.cv, winner.unseen_source
     if unseen:
         yield (
             f"on sources left out of the fit it is {unseen['mape']:.2f} % off ({unseen['mae']:.1f} tokens),"
@@ -50,7 +50,7 @@ def _gaps(
         )
     else:
         yield "all records are of one source: the error on another is not known"
-    yield from (f"it {flag}" for flag in compared.flags[champion.candidate.name])
+    yield from (f"it {flag}" for flag in compared.flags[winner.candidate.name])
     if "errors_by_category" in tables:
         worst = tables["errors_by_category"].iloc[0]
         texts = f"{worst['documents']:.0f} texts"

@@ -21,16 +21,16 @@ MOST_RANKED = 25
 
 def figures(comparison: Comparison) -> dict[str, Figure]:
     """Return the run's figures by file name without its ending."""
-    champion = comparison.champion
+    winner = comparison.winner
     rows = comparison.test
     tokens, estimates = comparison.dataset.tokens[rows], comparison.estimates(rows)
     sources = comparison.dataset.sources[rows]
-    name = champion.candidate.name
+    name = winner.candidate.name
     return {
         "estimate_vs_truth": estimate_vs_truth(tokens, estimates, sources, name),
         "residuals": residuals(tokens, estimates, sources, name),
         "absolute_error": absolute_error(tokens, estimates, name),
-        "learning_curve": learning_curve(champion.curve, name),
+        "learning_curve": learning_curve(winner.curve, name),
         "candidates_ranked": candidates_ranked(comparison),
         "feature_correlation": feature_correlation(comparison.dataset),
         "feature_scatter": feature_scatter(comparison.dataset),
@@ -115,8 +115,8 @@ def learning_curve(curve: pd.DataFrame, name: str) -> Figure:
 
 
 def candidates_ranked(comparison: Comparison) -> Figure:
-    """Return the MAE of the candidates that may be chosen, the champion on top, then the best others."""
-    may = [each for each in comparison.ranked if each is comparison.champion or comparison.eligible(each)]
+    """Return the MAE of the candidates that may be chosen, the winner on top, then the best others."""
+    may = [each for each in comparison.ranked if each is comparison.winner or comparison.eligible(each)]
     best = may[:MOST_RANKED]
     figure = Figure(figsize=(9, 1.6 + 0.28 * len(best)), layout="constrained")
     axes = figure.subplots()
@@ -127,12 +127,12 @@ def candidates_ranked(comparison: Comparison) -> Figure:
         axes.plot(unseen, places, "D", color=COLOURS[5], label="unseen source")
     axes.plot([e.test["mae"] for e in best], places, "o", color="black", markersize=4, label="test")
     names = [literal(e.candidate.name) for e in best]
-    axes.set_yticks(places, [f"{names[0]}  (champion)", *names[1:]])
+    axes.set_yticks(places, [f"{names[0]}  (winner)", *names[1:]])
     axes.set_ylim(len(best) - 0.4, -0.6)
     axes.set_xlabel("MAE (tokens)")
     by = "unseen sources" if comparison.rule.basis(best[0]) == "unseen_source" else "cross-validation"
     axes.set_title(
-        f"The champion and the others of {len(may)} eligible candidates\n"
+        f"The winner and the others of {len(may)} eligible candidates\n"
         f"by {comparison.rule.metric.upper()} ({by})"
     )
     figure.legend(loc="outside lower center", ncols=3)

@@ -29,7 +29,7 @@ MOST_ROWS = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """Tables by name (those with rows), figures (PNG) by name while they are drawn, the champion's bounds.
+    """Tables by name (those with rows), figures (PNG) by name while they are drawn, the winner's bounds.
 
     `kinds_without_bound` are the kinds of requests whose bound did not hold on sources left out.
     """
@@ -87,11 +87,11 @@ def report(
     else:
         upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
     tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
-    name = compared.champion.candidate.name
+    name = compared.winner.candidate.name
     tables = {
         "candidates": results.candidates_table(compared),
         "test_metrics": results.metrics_table(compared),
-        "learning_curve": compared.champion.curve,
+        "learning_curve": compared.winner.curve,
         "coefficients": results.coefficients_table(compared),
         "unseen_sources": results.unseen_table(compared),
         "passed_over": results.passed_over_table(compared),

@@ -42,7 +42,7 @@ FIGURES = {
     "errors_by_category": (
         "Errors by category",
         "Bars of the mean absolute error in percent with dots for the bias, a row per category",
-        "Where the champion is worst, and in which direction, on the test records.",
+        "Where the winner is worst, and in which direction, on the test records.",
     ),
     "residuals_by_size": (
         "Deviation against size",
@@ -75,9 +75,9 @@ FIGURES = {
         "The absolute errors on the test records.",
     ),
     "learning_curve": (
-        "The champion's learning curve",
+        "The winner's learning curve",
         "A line with its band over the number of training records",
-        "The champion's error in folds, with its 95 % interval.",
+        "The winner's error in folds, with its 95 % interval.",
     ),
     "ablation": (
         "What each feature is worth",
@@ -97,7 +97,7 @@ FIGURES = {
     "residuals_by_feature": (
         "Deviation against each feature",
         "One panel of dots per feature",
-        "A pattern here is something that the champion does not see.",
+        "A pattern here is something that the winner does not see.",
     ),
     "feature_scatter": (
         "The features",
@@ -146,11 +146,11 @@ def report_page(compared: Comparison, reported: Report, coefs: Mapping[str, Any]
     )
     environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     source = (files("token_approx.reporting") / TEMPLATE).read_text(encoding="utf-8")
-    basis = {"unseen_source": "sources left out", "cv": "folds"}[compared.rule.basis(compared.champion)]
+    basis = {"unseen_source": "sources left out", "cv": "folds"}[compared.rule.basis(compared.winner)]
     page = environment.from_string(source).render(
         compared=compared,
         coefs=coefs,
-        champion=compared.champion.candidate,
+        winner=compared.winner.candidate,
         sources=len(set(compared.dataset.sources[compared.train])),
         rule=f"{compared.rule.metric.upper()} on {basis}",
         formula=" + ".join(
@@ -173,7 +173,7 @@ def report_page(compared: Comparison, reported: Report, coefs: Mapping[str, Any]
 
 
 def _headline(compared: Comparison) -> Iterator[Headline]:
-    test, intervals = compared.champion.test, compared.test_intervals
+    test, intervals = compared.winner.test, compared.test_intervals
     shown = (
         ("mape", "Test MAPE", "{:.2f} %"),
         ("mae", "Test MAE", "{:.1f} tokens"),
@@ -183,7 +183,7 @@ def _headline(compared: Comparison) -> Iterator[Headline]:
     for name, label, style in shown:
         low, high = (style.format(value).split(" ", maxsplit=1)[0] for value in intervals[name])
         yield Headline(label, style.format(test[name]), f"95 % interval {low} to {high}")
-    unseen = compared.champion.unseen_source
+    unseen = compared.winner.unseen_source
     if unseen:
         yield Headline(
             "MAPE on sources left out", f"{unseen['mape']:.2f} %", f"MAE {unseen['mae']:.1f} tokens"

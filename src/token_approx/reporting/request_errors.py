@@ -25,11 +25,11 @@ def request_tables(compared: Comparison) -> dict[str, pd.DataFrame]:
     Errors are in percent of the counted tokens. A part's row is of the requests that have tokens in it, with
     the mean share that they have there by the estimate.
     """
-    left_out = compared.champion.out_of_fold.get("unseen_source")
+    left_out = compared.winner.out_of_fold.get("unseen_source")
     rows = compared.test if left_out is None else compared.train
     estimates = compared.estimates(compared.test) if left_out is None else left_out
-    dataset, names = compared.dataset, compared.champion.candidate.features
-    values = dataset.matrix(names, rows) * compared.champion.fit.coefficients
+    dataset, names = compared.dataset, compared.winner.candidate.features
+    values = dataset.matrix(names, rows) * compared.winner.fit.coefficients
     frame = pd.DataFrame(
         {
             "id": np.array(dataset.ids)[rows],

@@ -63,25 +63,25 @@ def summary(
     seconds: Mapping[str, float],
     decision: PromotionDecision | None,
 ) -> None:
-    """Print the ranking, the champion with its test error, and where everything is."""
+    """Print the ranking, the winner with its test error, and where everything is."""
     console = Console(highlight=False)
-    title = f"{compared.dataset.name}: {len(compared.ranked)} candidates, MAE in tokens, the champion first"
+    title = f"{compared.dataset.name}: {len(compared.ranked)} candidates, MAE in tokens, the winner first"
     console.print(_places(title, ranking(compared, SHOWN)))
     not_eligible = barred(compared, MOST_BARRED)
     if not_eligible:
         console.print(_barred(not_eligible))
-    champion, test = compared.champion, compared.champion.test
+    winner, test = compared.winner, compared.winner.test
     low, high = compared.test_intervals["mae"]
     lines = {
-        "champion": f"[bold]{champion.candidate.name}[/bold] ({champion.candidate.title})",
+        "winner": f"[bold]{winner.candidate.name}[/bold] ({winner.candidate.title})",
         "test": (
             f"MAE {test['mae']:.1f} tokens (95 % interval {low:.1f} to {high:.1f}), "
             f"MAPE {test['mape']:.2f} %, p95 {test['p95_abs_error']:.1f}, bias {test['bias']:+.1f}, "
             f"on {len(compared.test)} records"
         ),
     }
-    if champion.unseen_source:
-        unseen = champion.unseen_source
+    if winner.unseen_source:
+        unseen = winner.unseen_source
         lines["unseen"] = f"MAE {unseen['mae']:.1f} tokens, MAPE {unseen['mape']:.2f} %, on sources left out"
     gain = compared.selection.gain
     if gain:
@@ -91,7 +91,7 @@ def summary(
     if beaten_by(compared):
         lines["passed"] = beaten_by(compared)
     if not compared.sane:
-        lines["flags"] = f"the champion {'; '.join(compared.barring(champion))}"
+        lines["flags"] = f"the winner {'; '.join(compared.barring(winner))}"
     provenance = coefs["provenance"]
     if provenance["registered_version"]:
         lines["model"] = f"models:/{provenance['registered_model']}/{provenance['registered_version']}"
@@ -153,7 +153,7 @@ def _places(title: str, places: Sequence[Place]) -> Table:
         table.add_column(column, justify="right")
     for each in places:
         name = f"{escape(each.name)}\n[dim]{escape(each.title)}[/dim]"
-        style = "bold green" if each.champion else None
+        style = "bold green" if each.winner else None
         table.add_row(str(each.place), name, *each.errors, style=style)
     return table
 

@@ -1,4 +1,4 @@
-"""The main job: records -> compared candidates -> champion, tracked, registered and exported."""
+"""The main job: records -> compared candidates -> winner, tracked, registered and exported."""
 
 import os
 import time
@@ -121,7 +121,7 @@ def _register(
     if unknown and config.register:
         what = "a request" if of_requests else "a text"
         console.notice(
-            f"The champion is not registered: it weighs {unknown[0]!r}, which cannot be computed from {what}."
+            f"The winner is not registered: it weighs {unknown[0]!r}, which cannot be computed from {what}."
         )
     if unknown or not config.register:
         return None
@@ -151,7 +151,7 @@ def _log(
     # Returns the leaderboard's address at the server.
     tracking.log_files(run.info.run_id, files)
     tracking.log_parent(run, compared, logged, metrics, seconds)
-    by = f"{compared.rule.basis(compared.champion)}/{compared.rule.metric}"
+    by = f"{compared.rule.basis(compared.winner)}/{compared.rule.metric}"
     return share_leaderboard(run, by, REPORT)
 
 

@@ -139,7 +139,7 @@ def test_a_later_worker_takes_over_what_is_there(url: str, dataset: Dataset, bot
     assert len(study(url).trials) == TRIALS
     whole, again = (candidates_table(c).query("state == 'complete'") for c in (first, second))
     pd.testing.assert_frame_equal(whole, again)
-    assert first.champion.candidate == second.champion.candidate
+    assert first.winner.candidate == second.winner.candidate
     third = work(tpe(url, TRIALS + 2), dataset, both)
     assert len(filled(url)) == TRIALS + 2
     assert len(third.ranked) >= len(first.ranked)
