@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse.linalg import LinearOperator, cg
 
 from token_approx.pretraining.design import Design, Layout
 from token_approx.pretraining.pieces import Corpus, Floats, PieceSpec, cut, spans
@@ -116,21 +117,20 @@ def conjugate_gradients(
         whole = np.add.reduceat(error, design.documents[:-1]) * document
         return error * piece + np.repeat(whole, counted)
 
-    weights = start.copy()
-    gradient = design.backward(weighted(problem.target - design.forward(start))) - ridge * weights
-    step = gradient / scale
-    slope = float(gradient @ step)
-    for _ in range(iterations):
-        if slope <= 0.0:
-            break
-        moved = design.backward(weighted(design.forward(step))) + ridge * step
-        length = slope / float(step @ moved)
-        weights += length * step
-        gradient -= length * moved
-        scaled = gradient / scale
-        before, slope = slope, float(gradient @ scaled)
-        step = scaled + (slope / before) * step
-    return weights
+    def curved(weights: Floats) -> Floats:
+        return design.backward(weighted(design.forward(weights))) + ridge * weights
+
+    size = (design.size, design.size)
+    # The number of steps decides: the tolerance only ends what is solved already.
+    solved, _ = cg(
+        LinearOperator(size, curved, dtype=np.float64),
+        design.backward(weighted(problem.target)),
+        x0=start,
+        rtol=1e-12,
+        maxiter=iterations,
+        M=LinearOperator(size, lambda gradient: gradient / scale, dtype=np.float64),
+    )
+    return np.asarray(solved)
 
 
 def quantise(weights: Floats, spec: FitSpec) -> tuple[int, tuple[npt.NDArray[np.int16], ...]]:
