@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from token_approx import __version__, exit_codes
-from token_approx.commands import compare, count, pull, split, truncate
+from token_approx.commands import calibrate, compare, count, pull, split, truncate
 from token_approx.text import kernel
 
 VERSION = "Print the version, and whether the native kernel or numpy reads the texts."
@@ -26,6 +26,7 @@ app.command(epilog=truncate.EXAMPLES)(truncate.truncate)
 app.command(epilog=split.EXAMPLES)(split.split)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=pull.EXAMPLES)(pull.pull)
+app.command(epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback

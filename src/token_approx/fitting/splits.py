@@ -11,6 +11,8 @@ from token_approx.fitting.dataset import Dataset, Indices
 
 # Below this, neither a cross-validation nor a test error means anything.
 FEWEST_RECORDS = 10
+# Sources that an error message names.
+MOST_LISTED = 20
 
 
 def original_split(dataset: Dataset, test_size: float, seed: int) -> tuple[Indices, Indices]:
@@ -45,12 +47,18 @@ def by_source(dataset: Dataset, sources: Sequence[str]) -> tuple[Indices, Indice
     known = sorted(set(dataset.sources.tolist()))
     if not sources or set(sources) - set(known):
         raise InputError(
-            f"split=by_source: split.sources is {list(sources)}. Name test sources out of {', '.join(known)}."
+            f"split=by_source: split.sources is {_listed(sources)}. Name test sources out of"
+            f" {_listed(known)}."
         )
     in_test = np.isin(dataset.sources, list(sources))
     if in_test.sum() == len(dataset):
         raise InputError("split=by_source: every source is in the test. Leave one out of split.sources.")
     return np.flatnonzero(~in_test), np.flatnonzero(in_test)
+
+
+def _listed(sources: Sequence[str]) -> str:
+    more = f" and {len(sources) - MOST_LISTED} more" if len(sources) > MOST_LISTED else ""
+    return (", ".join(sources[:MOST_LISTED]) or "empty") + more
 
 
 def by_group(dataset: Dataset, test_size: float, seed: int) -> tuple[Indices, Indices]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from token_approx.requests import RequestFeatures, read_request
 from token_approx.requests.json_value import Json
 from token_approx.requests.models import model_key
 from token_approx.requests.named import base_features
-from token_approx.text.ngrams import NgramTable
+from token_approx.text.ngrams import NgramTable, TableError
 
 COLUMNS = ("id", "repository", "model", "input_tokens", "request")
 # Endpoints whose prompts are no conversation: their counts have no framing.
@@ -97,6 +98,15 @@ def described(body: Json, model: str, wire_format: str = "") -> tuple[dict[str, 
         "not_counted": len(features.not_counted),
     }
     return fields, features
+
+
+@cache
+def table_of_family(family: str) -> NgramTable | None:
+    """Return the shipped n-gram table of a family, None where it has none."""
+    try:
+        return NgramTable.load(family)
+    except TableError:
+        return None
 
 
 def digest(features: RequestFeatures) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,6 +11,8 @@ from token_approx.errors import InputError
 from token_approx.estimator.catalogue import catalogue, is_same_model
 from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.labelling.exchanges import Table, described, digest, distinct
+from token_approx.labelling.observations import REPEATED, Observation, of_request
+from token_approx.labelling.observations import distinct as distinct_requests
 from token_approx.labelling.transcripts.steps import hashed
 from token_approx.requests.named import base_features
 
@@ -36,7 +38,6 @@ NO_REQUEST = "no request in the span"
 UNKNOWN_FORMAT = "unknown format"
 UNKNOWN_MODEL = "unknown model"
 OTHER_MODEL = "another model"
-REPEATED = "repeated request"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,70 @@ def _leaves(spans: Sequence[Span], left_out: Tally[str]) -> Iterator[Span]:
             yield span
 
 
-def _row(span: Span, table: Table, wanted: str) -> dict[str, Any] | str:  # noqa: PLR0911 - one answer per reason
+def span_observations(
+    traces: Iterable[Sequence[Span]], left_out: Tally[str], model: str = ""
+) -> list[Observation]:
+    """Return the distinct requests in the spans of traces with their texts, in memory; of any model.
+
+    `model` and `left_out` are as those of `span_records`.
+    """
+    found = []
+    for spans in traces:
+        for span in _leaves(spans, left_out):
+            observed = _observed(span, model)
+            if isinstance(observed, str):
+                left_out[observed] += 1
+            else:
+                found.append(observed)
+    return distinct_requests(found, left_out)
+
+
+def _observed(span: Span, wanted: str) -> Observation | str:
+    sent = _sent(span, wanted)
+    if isinstance(sent, str):
+        return sent
+    try:
+        return of_request(sent.body, sent.model, sent.format, sent.tokens, hashed("group", span.group))
+    except InputError:
+        return UNKNOWN_FORMAT
+
+
+def _row(span: Span, table: Table, wanted: str) -> dict[str, Any] | str:
+    sent = _sent(span, wanted)
+    if isinstance(sent, str):
+        return sent
+    try:
+        known = catalogue().find(sent.model).name
+    except InputError:
+        return UNKNOWN_MODEL
+    try:
+        fields, features = described(sent.body, sent.model, sent.format)
+    except InputError:
+        return UNKNOWN_FORMAT
+    provider = str(span.attributes.get(PROVIDER) or span.attributes.get(FORMAT) or "")
+    return {
+        "id": hashed("span", span.id),
+        "repository": hashed("group", span.group),
+        "provider": PROVIDERS.get(provider, ""),
+        **fields,
+        # A name of one's own, as of a fine-tuned model, may say whose it is.
+        "model": fields["model"] if is_same_model(sent.model, known) else known,
+        "counts_of": REQUEST,
+        "input_tokens": sent.tokens,
+        "digest": digest(features),
+        **base_features(features, table(fields["family"])),
+    }
+
+
+class _Sent(NamedTuple):
+    body: dict[str, Any]
+    model: str
+    format: str
+    tokens: float
+
+
+def _sent(span: Span, wanted: str) -> _Sent | str:
+    # What was sent and what was counted, or the reason why that is not known.
     usage = span.attributes.get(USAGE)
     tokens = usage.get("input_tokens") if isinstance(usage, dict) else None
     if not isinstance(span.inputs, dict):
@@ -109,27 +173,7 @@ def _row(span: Span, table: Table, wanted: str) -> dict[str, Any] | str:  # noqa
     model = str(body.get("model") or body.get("modelId") or span.attributes.get(MODEL) or "")
     if wanted and not is_same_model(model, wanted):
         return OTHER_MODEL
-    try:
-        known = catalogue().find(model).name
-    except InputError:
-        return UNKNOWN_MODEL
-    try:
-        fields, features = described(body, model, WIRE_FORMATS[named])
-    except InputError:
-        return UNKNOWN_FORMAT
-    provider = str(span.attributes.get(PROVIDER) or named)
-    return {
-        "id": hashed("span", span.id),
-        "repository": hashed("group", span.group),
-        "provider": PROVIDERS.get(provider, ""),
-        **fields,
-        # A name of one's own, as of a fine-tuned model, may say whose it is.
-        "model": fields["model"] if is_same_model(model, known) else known,
-        "counts_of": REQUEST,
-        "input_tokens": float(tokens),
-        "digest": digest(features),
-        **base_features(features, table(fields["family"])),
-    }
+    return _Sent(body, model, WIRE_FORMATS[named], float(tokens))
 
 
 def _body(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import pandas as pd
 
+DESCRIBED = {"model": "model", "kind": "category", "repository": "source", "input_tokens": "input_tokens"}
+
 
 class OnProgress(Protocol):
     """Is called with how much there is to read, as far as is known, at each part that was read."""
@@ -20,6 +22,12 @@ class UsageRecords:
 
     content: bytes
     described: pd.DataFrame
+
+
+def request_usage(frame: pd.DataFrame) -> UsageRecords:
+    """Return rows of requests' features, as `request_records` makes them, as records of usage."""
+    described = frame[list(DESCRIBED)].rename(columns=DESCRIBED)
+    return UsageRecords(frame.to_parquet(index=False), described)
 
 
 class UsageReader(Protocol):

@@ -9,12 +9,13 @@ from mlflow.tracing.constant import TraceMetadataKey
 from mlflow.tracking import MlflowClient
 
 from token_approx.errors import InputError, UsageError
-from token_approx.labelling.spans import Span, span_records
-from token_approx.labelling.usage import OnProgress, UsageRecords, nothing_found
-from token_approx.text.ngrams import NgramTable, TableError
+from token_approx.labelling.exchanges import table_of_family
+from token_approx.labelling.observations import Observation
+from token_approx.labelling.spans import Span, span_observations, span_records
+from token_approx.labelling.usage import OnProgress, UsageRecords, nothing_found, request_usage
 
 PAGE = 100
-DESCRIBED = {"model": "model", "kind": "category", "repository": "source", "input_tokens": "input_tokens"}
+REMEDY = "Give experiments= whose calls were logged by mlflow.<provider>.autolog() without streaming."
 
 
 class MlflowTraces:
@@ -53,22 +54,23 @@ class MlflowTraces:
         Raises:
             InputError: there is no such experiment, or no request can be used.
         """
-        tables: dict[str, NgramTable | None] = {}
-
-        def table(family: str) -> NgramTable | None:
-            if family not in tables:
-                tables[family] = _shipped(family)
-            return tables[family]
-
         traces = (_spans(trace) for trace in self._traces(on_progress))
-        frame = span_records(traces, table, left_out, self.model)
+        frame = span_records(traces, table_of_family, left_out, self.model)
         if frame.empty:
-            remedy = (
-                "Give experiments= whose calls were logged by mlflow.<provider>.autolog() without streaming."
-            )
-            raise InputError(nothing_found("request", left_out, remedy))
-        described = frame[list(DESCRIBED)].rename(columns=DESCRIBED)
-        return UsageRecords(frame.to_parquet(index=False), described)
+            raise InputError(nothing_found("request", left_out, REMEDY))
+        return request_usage(frame)
+
+    def observe(self, left_out: Tally[str], on_progress: OnProgress) -> list[Observation]:
+        """Return the distinct requests with their texts, in memory; of any model.
+
+        Raises:
+            InputError: there is no such experiment, or no request can be used.
+        """
+        traces = (_spans(trace) for trace in self._traces(on_progress))
+        found = span_observations(traces, left_out, self.model)
+        if not found:
+            raise InputError(nothing_found("request", left_out, REMEDY))
+        return found
 
     def _traces(self, on_progress: OnProgress) -> Iterator[Trace]:
         client, token, seen = MlflowClient(), None, 0
@@ -116,10 +118,3 @@ def _spans(trace: Trace) -> list[Span]:
         )
         for span in trace.data.spans
     ]
-
-
-def _shipped(family: str) -> NgramTable | None:
-    try:
-        return NgramTable.load(family)
-    except TableError:
-        return None

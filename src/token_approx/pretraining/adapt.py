@@ -107,13 +107,9 @@ def adapt(labelled: Labelled, priors: Priors, spec: AdaptSpec) -> Adapted:
     drawn = np.random.default_rng(spec.seed).permutation(len(labelled.tokens))
     search = _Search(labelled.rows(np.sort(drawn[: spec.most_searched])), priors, spec)
     variances, error = search.best()
-    solved = labelled.rows(np.sort(drawn[: spec.most_dual]))
-    shares, correction = _dual(solved, priors, variances, spec.floor)
-    combined = shares @ priors.bases
-    if len(solved.tokens) < len(labelled.tokens):
-        correction = primal(labelled, combined, variances, priors.spread, spec.floor)
+    shares, weights = adapted_weights(labelled, priors, variances, spec)
     return Adapted(
-        weights=combined + correction,
+        weights=weights,
         shares=dict(zip((*priors.names, "bytes", "runes"), shares.tolist(), strict=True)),
         variances=variances,
         scale_error=search.scale_error(),
@@ -122,14 +118,33 @@ def adapt(labelled: Labelled, priors: Priors, spec: AdaptSpec) -> Adapted:
     )
 
 
+def adapted_weights(
+    labelled: Labelled, priors: Priors, variances: Variances, spec: AdaptSpec
+) -> tuple[Floats, Floats]:
+    """Return the factors a, shape (priors + 2,), and the weights, shape (columns,), with known variances."""
+    drawn = np.random.default_rng(spec.seed).permutation(len(labelled.tokens))
+    solved = labelled.rows(np.sort(drawn[: spec.most_dual]))
+    shares, correction = _dual(solved, priors, variances, spec.floor)
+    combined = shares @ priors.bases
+    if len(solved.tokens) < len(labelled.tokens):
+        correction = primal(labelled, combined, variances, priors.spread, spec.floor)
+    return shares, combined + correction
+
+
 def adapted_table(
     labelled: Labelled, priors: Priors, spec: AdaptSpec, name: str, provenance: dict[str, Any]
 ) -> NgramTable:
-    """Return the table of adapted priors; `adapted` in its provenance says how it came about.
+    """Return the table of adapted priors; `adapted` in its provenance says how it came about."""
+    return table_of(adapt(labelled, priors, spec), priors, spec, name, provenance)
+
+
+def table_of(
+    found: Adapted, priors: Priors, spec: AdaptSpec, name: str, provenance: dict[str, Any]
+) -> NgramTable:
+    """Return adapted weights as a table; `adapted` in its provenance says how they came about.
 
     It knows the n-grams that every prior's training held: a few documents teach too little of others.
     """
-    found = adapt(labelled, priors, spec)
     layout = priors.layout
     exponent, weights = quantise(found.weights, FitSpec(layout=layout, unit_bits=spec.unit_bits))
     how = {

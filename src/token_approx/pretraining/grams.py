@@ -32,6 +32,13 @@ class Grams:
         """Return the counts of some documents, in the order that they are named in."""
         return Grams(self.layout, tuple(counts[np.asarray(chosen)] for counts in self.orders))
 
+    def together(self, owners: np.ndarray, number: int) -> "Grams":
+        """Return the counts of `number` wholes, given which one each text is of, shape (texts,)."""
+        sums = sparse.csr_matrix(
+            (np.ones(len(owners)), (owners, np.arange(len(owners)))), (number, len(owners))
+        )
+        return Grams(self.layout, tuple((sums @ counts).tocsr() for counts in self.orders))
+
     def costs(self, weights: Floats) -> Floats:
         """Return each document's cost in tokens under weights (columns,), shape (documents,)."""
         parts = np.split(weights, self.layout.offsets[1:-1])

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -55,15 +56,23 @@ LEAST = {
 }
 
 
-def train(config: DictConfig) -> None:
+@dataclass(frozen=True)
+class Besides:
+    """What another stage adds to the run of a comparison: files by their names, and metrics."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def train(config: DictConfig, besides: Besides | None = None) -> None:
     """Run the comparison that the configuration describes."""
     features, paths = tables_in(config.features)
     config.features = features
     with with_tables([*config.tables, *paths]):
-        _train(config)
+        _train(config, besides or Besides())
 
 
-def _train(config: DictConfig) -> None:
+def _train(config: DictConfig, besides: Besides) -> None:
     choices = HydraConfig.get().runtime.choices
     output = _check(config, choices["search"])
     seconds: dict[str, float] = {}
@@ -88,9 +97,10 @@ def _train(config: DictConfig) -> None:
             files = {REPORT: report_page(compared, reported, coefs)}
         files |= {f"tables/{name}.csv": tracking.table_csv(table) for name, table in reported.tables.items()}
         files |= {f"figures/{name}.png": figure for name, figure in reported.figures.items()}
+        files |= besides.files
         files |= {} if compared.refused else model_files(coefs)
         with _timed(seconds, "log"):
-            leaderboard = _log(run, compared, logged, reported.metrics, files, seconds)
+            leaderboard = _log(run, compared, logged, {**reported.metrics, **besides.metrics}, files, seconds)
         write_results(output, files)
     console.summary(compared, coefs, output, leaderboard, seconds, decision)
 

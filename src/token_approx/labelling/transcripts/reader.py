@@ -10,6 +10,7 @@ import pandas as pd
 
 from token_approx.errors import InputError, UsageError
 from token_approx.estimator.catalogue import is_same_model
+from token_approx.labelling.observations import OF_STEPS, Observation
 from token_approx.labelling.records import Record, record_line
 from token_approx.labelling.transcripts.claude_code import read_claude_code
 from token_approx.labelling.transcripts.codex import read_codex
@@ -52,10 +53,35 @@ class Transcripts:
         Raises:
             InputError: there is no log, or no step can be used.
         """
+        records = self._steps(Steps(left_out), on_progress)
+        fields = ("model", "category", "source", "input_tokens")
+        described = pd.DataFrame([{name: getattr(record, name) for name in fields} for record in records])
+        return UsageRecords("".join(map(record_line, records)).encode(), described)
+
+    def observe(self, left_out: Tally[str], on_progress: OnProgress) -> list[Observation]:
+        """Return the same steps with their texts, in memory.
+
+        Raises:
+            InputError: there is no log, or no step can be used.
+        """
+        steps = Steps(left_out, texts={})
+        return [
+            Observation(
+                model=record.model,
+                group=record.source,
+                kind=str(record.category),
+                tokens=record.input_tokens,
+                texts=(steps.texts or {})[record.id],
+                framing={name: record.features[name] for name in OF_STEPS},
+            )
+            for record in self._steps(steps, on_progress)
+        ]
+
+    def _steps(self, steps: Steps, on_progress: OnProgress) -> list[Record]:
+        left_out = steps.left_out
         files = [self.path] if self.path.is_file() else sorted(self.path.rglob(LOG))
         if not files:
             raise InputError("path= leads to no session log. Give a JSON Lines file, or a folder of them.")
-        steps = Steps(left_out)
         for file in files:
             try:
                 _read(file, steps)
@@ -71,9 +97,7 @@ class Transcripts:
                     "step", left_out, "Give path=<file or folder> of longer sessions, or no model=."
                 )
             )
-        fields = ("model", "category", "source", "input_tokens")
-        described = pd.DataFrame([{name: getattr(record, name) for name in fields} for record in records])
-        return UsageRecords("".join(map(record_line, records)).encode(), described)
+        return records
 
     def _wanted(self, record: Record) -> bool:
         return not self.model or record.model == self.model or is_same_model(record.model, self.model)

@@ -75,10 +75,14 @@ class Appended:
 
 @dataclass
 class Steps:
-    """Collects the steps of one session after the other as records without any text."""
+    """Collects the steps of one session after the other as records without any text.
+
+    `texts` are those of each record by its id, for as long as a table is adapted to them.
+    """
 
     left_out: Tally[str]
     records: dict[str, Record] = field(default_factory=dict)
+    texts: dict[str, tuple[str, ...]] | None = None
 
     def add(self, session: str, before: Call, appended: Appended, after: Call, *, thought: bool) -> None:
         """Add a step, or count why it is left out.
@@ -96,6 +100,8 @@ class Steps:
             self.left_out[MORE_THAN_SHOWN] += 1
         else:
             self.records[record.id] = record
+            if self.texts is not None:
+                self.texts[record.id] = _texts(appended)
 
 
 def hashed(*parts: object) -> str:
@@ -136,7 +142,7 @@ def shown_texts(content: object, kinds: Collection[str]) -> tuple[list[str], str
 
 
 def _wrong(before: Call, appended: Appended, after: Call, *, thought: bool) -> str:
-    texts = [text for _, shown in appended.results for text in shown] + appended.texts
+    texts = _texts(appended)
     reasons = (
         (before.hidden or appended.hidden or after.hidden, True),
         (UNKNOWN_MODEL, not before.model or not after.model),
@@ -152,7 +158,7 @@ def _wrong(before: Call, appended: Appended, after: Call, *, thought: bool) -> s
 
 
 def _record(session: str, before: Call, appended: Appended, after: Call) -> Record:
-    texts = [text for _, shown in appended.results for text in shown] + appended.texts
+    texts = _texts(appended)
     rows = features_of(texts)
     features = {name: sum(row[name] for row in rows) for name in rows[0]}
     features["tool_results"] = float(len(appended.results))
@@ -168,6 +174,10 @@ def _record(session: str, before: Call, appended: Appended, after: Call) -> Reco
         counter=COUNTER,
         counts_of=STEP,
     )
+
+
+def _texts(appended: Appended) -> tuple[str, ...]:
+    return tuple([text for _, shown in appended.results for text in shown] + appended.texts)
 
 
 def _grown(before: Call, after: Call) -> int:
