@@ -107,7 +107,7 @@ class ExchangeLog:
         elif self.model and not (model == self.model or is_same_model(model, self.model)):
             return OTHER_MODEL
         names = GROUPS if self.grouped else ()
-        group = next((str(row[name]) for name in names if row.get(name)), f"row {number}")
+        group = next((str(row[name]) for name in names if row.get(name) not in (None, "")), f"row {number}")
         return _Sent(body, model, float(tokens), number, hashed("group", group))
 
 

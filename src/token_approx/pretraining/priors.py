@@ -87,7 +87,7 @@ def load_priors(names: Sequence[str]) -> Priors:
             )
     tables = {stem: NgramTable.load(name) for stem, name in zip(stems, listed, strict=True)}
     layout = _layout(tables)
-    weights = np.stack([_widened(table, layout) for table in tables.values()])
+    weights = np.stack([widened(table, layout) for table in tables.values()])
     known = reduce(_both, (table.known for table in tables.values()))
     digests = {name: table.file_sha256 for name, table in tables.items()}
     return Priors(tuple(tables), layout, weights, known, digests)
@@ -117,7 +117,8 @@ def _layout(tables: dict[str, NgramTable]) -> Layout:
     return Layout(tuple(bits), tables[first].fold)
 
 
-def _widened(table: NgramTable, layout: Layout) -> Floats:
+def widened(table: NgramTable, layout: Layout) -> Floats:
+    """Return a table's weights in tokens in a layout of at least as many bits, shape (columns,)."""
     weights = np.zeros(layout.size)
     parts = np.split(weights, layout.offsets[1:-1])
     for order, bits, values in zip(table.orders, table.bits, table.weights, strict=True):

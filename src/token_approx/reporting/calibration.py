@@ -10,28 +10,32 @@ from scipy.stats import t as student
 from token_approx.fitting.dataset import Floats
 from token_approx.pretraining import calibrating
 from token_approx.pretraining.calibrating import Calibrated
+from token_approx.pretraining.priors import widened
 from token_approx.reporting.figures import BLUE, COLOURS
+from token_approx.text.ngrams import NgramTable
 
 # Numbers of observations at which a learning curve is drawn, as far as there are so many.
 SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 INTERVAL = 0.95
-# What the rows of `errors` are, the last ones first.
-FITS = {-4: "before", -3: "before, and framing", -2: "best table times a factor", -1: "adapted table"}
+# What the rows of `errors` are.
+FITS = ("before", "before, and framing", "best table times a factor", "adapted table")
 
 
 def errors(found: Calibrated, before: str, seed: int, resamples: int = 2000) -> pd.DataFrame:
-    """Return mean, 95 % interval, median, bias and p95 of relative errors on the sessions held out, in per cent.
+    """Return mean, 95 % interval, median, bias and p95 of relative errors on sessions held out, in per cent.
 
-    A row per estimate: the table `before` alone, if it is a prior, and with framing; the best prior times a
-    factor; the adapted table. Intervals resample whole sessions.
+    A row per estimate: the shipped table `before`, alone and with framing; the best prior times a factor; the
+    adapted table. Intervals resample whole sessions.
     """
     test, names = found.test, list(found.priors.names)
-    fits: dict[str, tuple[Floats, Floats]] = {}
-    if before in names:
-        borrowed = found.priors.weights[names.index(before)]
-        fits[f"before: {before}"] = borrowed, np.zeros(len(test.things))
-        framing = calibrating.framing_beside(found.inside, borrowed, found.spec.floor)
-        fits[f"{before} and framing"] = borrowed, framing
+    borrowed = widened(NgramTable.load(before), found.priors.layout)
+    fits: dict[str, tuple[Floats, Floats]] = {
+        f"before: {before}": (borrowed, np.zeros(len(test.things))),
+        f"{before} and framing": (
+            borrowed,
+            calibrating.framing_beside(found.inside, borrowed, found.spec.floor),
+        ),
+    }
     scaled, adapted = found.calibration.scaled, found.calibration.adapted
     fits[f"{names[scaled.place]} times {scaled.factor:.3f} and framing"] = (
         scaled.factor * found.priors.weights[scaled.place],
@@ -42,13 +46,13 @@ def errors(found: Calibrated, before: str, seed: int, resamples: int = 2000) -> 
     drawn = np.random.default_rng(seed).integers(len(places), size=(resamples, len(places)))
     sizes = np.array([len(rows) for rows in places])
     rows = []
-    for place, (name, fit) in zip(range(-len(fits), 0), fits.items(), strict=True):
+    for kind, (name, fit) in zip(FITS, fits.items(), strict=True):
         relative = calibrating.relative_errors(test, *fit, found.spec.floor)
         sums = np.array([np.abs(relative[rows]).sum() for rows in places])
         low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [0.025, 0.975])
         rows.append(
             {
-                "fit": FITS[place],
+                "fit": kind,
                 "estimate": name,
                 "observations": len(relative),
                 "groups": len(places),

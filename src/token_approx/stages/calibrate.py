@@ -37,6 +37,8 @@ from token_approx.text.own_tables import NAME
 BORROWED = "o200k_base"
 # Results that stand in the folder besides those of the comparison.
 RECORDS = "records.jsonl"
+# Where logs are may say whose they are.
+NOT_LOGGED = "not logged"
 
 
 def calibrate(config: DictConfig) -> None:
@@ -144,6 +146,7 @@ def _comparison(
     config: DictConfig, output: Path, feature: str, found: Calibrated, tested: list[str]
 ) -> DictConfig:
     merged: DictConfig = config.copy()
+    merged.path = NOT_LOGGED
     merged.records = str(output / RECORDS)
     merged.features = feature
     merged.split.sources = tested
