@@ -257,11 +257,11 @@ with chat_server() as (url, _):
 
 
 def lay_out_usage(walk: Walk) -> None:
-    """Lay out two sessions of a coding agent, and traced calls."""
-    for name in ("a", "b"):
+    """Lay out ten sessions of a coding agent, and traced calls."""
+    for name in "abcdefghij":
         log = Codex(session=name)
         log.user("Go on.")
-        for number in range(30):
+        for number in range(6):
             log.answer(f"{name} {number} {PROSE}" * (1 + number % 7))
         log.answer()
         log.write(walk.folder / f"sessions/{name}.jsonl")

@@ -3,7 +3,7 @@
 import codecs
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 # Relative: a registered version carries a copy of this module under a name of its own.
@@ -25,6 +25,35 @@ def write_whole(path: Path, data: bytes) -> None:
     write_together({path: data})
 
 
+def write_streamed(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file as `write_whole` does, from parts that need not be in memory together.
+
+    Raises:
+        InputError: it cannot be written; then what was there is as it was.
+    """
+    part, failed = _part(path), None
+
+    def read() -> Iterator[bytes]:
+        # What making the parts raises is no matter of this file.
+        nonlocal failed
+        try:
+            yield from parts
+        except OSError as error:
+            failed = error
+            raise
+
+    try:
+        _write(path, part, read())
+        part.replace(path)
+    except OSError as error:
+        if error is failed:
+            raise
+        raise unwritable(path, error) from error
+    finally:
+        if part.parent.is_dir():
+            part.unlink(missing_ok=True)
+
+
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Write several files whole, none of them before all are on the disk; they are renamed in their order.
 
@@ -32,11 +61,11 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         InputError: one cannot be written; then all that was there is as it was.
     """
     # Not `tempfile`: this module is on the estimator's import path, and that import alone takes milliseconds.
-    parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
+    parts = {path: _part(path) for path in contents}
     try:
         for path, part in parts.items():
             try:
-                _write(path, part, contents[path])
+                _write(path, part, [contents[path]])
             except OSError as error:
                 raise unwritable(path, error) from error
         for path, part in parts.items():
@@ -57,9 +86,9 @@ def check_writable(paths: Iterable[Path]) -> None:
         InputError: one cannot be.
     """
     for path in paths:
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part = _part(path)
         try:
-            _write(path, part, b"")
+            _write(path, part, [])
             part.unlink()
         except OSError as error:
             raise unwritable(path, error) from error
@@ -73,11 +102,15 @@ def unwritable(place: Path | str, error: OSError) -> InputError:
     return InputError(f"{place} cannot be written ({error.strerror or error}). {remedy}")
 
 
-def _write(path: Path, part: Path, data: bytes) -> None:
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _write(path: Path, part: Path, data: Iterable[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():  # found out before any other file is renamed
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     with part.open("xb") as stream:
-        stream.write(data)
+        stream.writelines(data)
         stream.flush()
         os.fsync(stream.fileno())

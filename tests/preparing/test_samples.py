@@ -32,12 +32,12 @@ def test_without_cleaning_the_text_stays_as_it_is() -> None:
 def test_a_choice_depends_on_the_seed_alone() -> None:
     """Not on the order, which it keeps; a larger one holds the smaller; another seed, another choice."""
     samples = [sample(f"text {number}") for number in range(200)]
-    chosen = choose(samples, 50, seed=1)
+    chosen = list(choose(samples, 50, seed=1))
     assert [entry for entry in samples if entry in chosen] == chosen
     assert {entry.id for entry in choose(samples[::-1], 50, seed=1)} == {entry.id for entry in chosen}
     assert set(chosen) <= set(choose(samples, 60, seed=1))
-    assert choose(samples, 50, seed=2) != chosen
-    assert choose(samples, 0, seed=1) == choose(samples, 999, seed=1) == samples
+    assert list(choose(samples, 50, seed=2)) != chosen
+    assert list(choose(samples, 0, seed=1)) == list(choose(samples, 999, seed=1)) == samples
 
 
 def test_round_trip_and_hand_made_files(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_from_a_log_of_requests(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
     rows: list[dict[str, object]] = []
     for number, text in enumerate(texts(60)):
-        said = [text[: int(random.choice([40, 2_000]))]] * int(random.integers(1, 3))
+        said = [f"{number} {text}"[: int(random.choice([40, 2_000]))]] * int(random.integers(1, 3))
         tokens = 3 + sum(tokens_of(each) - 7 for each in said)
         rows.append(of_log(tokens, said) | {"session": number // 4})
     picture = {"type": "image_url", "image_url": {"url": "https://example.com/tapir.png"}}

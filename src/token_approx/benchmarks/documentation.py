@@ -29,6 +29,9 @@ REQUESTS = {
     "openai": "GPT-4o and newer",
     "gemini": "Gemini",
 }
+# What stands beside an adapted table, and the share that is held out of usage (conf/calibrating.yaml).
+BEFORE = ("before", "before, and framing", "best table times a factor")
+HELD_OUT = 0.25
 PUBLISHED = {"bytes": "154.600783", "bytes words": "128.641883"}
 
 
@@ -167,6 +170,31 @@ def requests() -> str:
         "is above by (median)",
     ]
     return table(header, rows)
+
+
+def calibrating() -> str:
+    """Return what calibrating on recorded usage is worth, by model: errors before and after."""
+    found = pd.read_csv(OUTPUT / "calibrating.csv").query("part == 'all'")
+    rows = []
+    for title, of_model in found.groupby("title", sort=False):
+        columns = ["observations", "mape", "median", "bias", "p95"]
+        by_fit = of_model.groupby("fit", sort=False)[columns].mean().to_dict("index")
+        adapted = by_fit["adapted table"]
+        number = adapted["observations"]
+        used = number * (1 - HELD_OUT) / HELD_OUT
+        rows.append(
+            [
+                f"{title}, {of_model['kind'].iloc[0]}",
+                f"{used:.0f} and {number:.0f}",
+                *(percent(by_fit[fit]["mape"], 1) for fit in BEFORE),
+                f"**{percent(adapted['mape'], 1)}**",
+                percent(adapted["median"], 1),
+                f"{adapted['bias']:+.1f} %",
+                percent(adapted["p95"], 1),
+            ]
+        )
+    fits = ["before", "with framing", "best table × factor", "adapted", "median", "bias", "p95"]
+    return table(["usage of", "fitted to and tested on", *fits], rows)
 
 
 def decisions() -> str:

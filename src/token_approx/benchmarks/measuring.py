@@ -42,7 +42,7 @@ def measure_published(records: str, books: str) -> str:
             continue
         mine = [record for record in known if record.source == source]
         with book.open(encoding="utf-8", newline="") as file:
-            samples = gutenberg(clean(file.read()), *PUBLISHED_SIZES)[: len(mine)]
+            samples = list(gutenberg(clean(file.read()), *PUBLISHED_SIZES))[: len(mine)]
         for record, features in zip(mine, features_of(samples), strict=True):
             measured[record.id] = _measured(record, features, book)
     if not measured:

@@ -45,7 +45,7 @@ def measure_peers(
         book = Path(books, f"{source}.txt")
         if not book.is_file():
             raise InputError(f"{book} is not there. Name the folder that has <source>.txt in it.")
-        samples = gutenberg(clean(book.read_text(encoding="utf-8")), *PUBLISHED_SIZES)
+        samples = list(gutenberg(clean(book.read_text(encoding="utf-8")), *PUBLISHED_SIZES))
         counts = {name: BpeOpenAICounter(name).count(samples) for name in STAND_INS}
         numbers = [str(number) for number in range(1, len(samples) + 1)]
         columns = {"dataset": source, "id": numbers, "tokenx": run_tokenx(samples, Path(tokenx))}

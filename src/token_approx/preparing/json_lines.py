@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from token_approx.errors import InputError
-from token_approx.files import UTF_16, write_whole
+from token_approx.files import UTF_16, write_streamed
 
 Validated = TypeVar("Validated", bound=BaseModel)
 
@@ -92,7 +92,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    write_whole(path, "".join(lines).encode())
+    write_streamed(path, (line.encode() for line in lines))
 
 
 def _not_finite(constant: str) -> NoReturn:

@@ -42,23 +42,25 @@ def cut(
     """Yield the samples that a rule makes of the documents; a text that came before is counted as skipped."""
     seen: set[str] = set()
     for document in documents:
-        for piece in rule(clean(document.text) if cleaned else document.text):
+        source, category, text = document.source, document.category, document.text
+        del document  # a large text is in memory once
+        for piece in rule(clean(text) if cleaned else text):
             name = sample_id(piece)
             if name in seen:
                 skipped["repeated text"] += 1
                 continue
             seen.add(name)
-            yield Sample(id=name, source=document.source, category=document.category, text=piece)
+            yield Sample(id=name, source=source, category=category, text=piece)
 
 
-def choose(samples: Iterable[Sample], limit: int, seed: int) -> list[Sample]:
+def choose(samples: Iterable[Sample], limit: int, seed: int) -> Iterable[Sample]:
     """Return a seeded random choice of `limit` samples in their order, or all of them when limit is 0.
 
     Holds no more than `limit` samples at a time. A sample's rank is a hash of its id and the seed, so the
     choice does not depend on the order, and a sample stays chosen while its rank is among the first.
     """
     if limit == 0:
-        return list(samples)
+        return samples
     ranked = ((_rank(sample, seed), place, sample) for place, sample in enumerate(samples))
     first = heapq.nsmallest(limit, ranked, key=lambda item: item[:2])
     return [sample for _, _, sample in sorted(first, key=lambda item: item[1])]

@@ -1,16 +1,18 @@
-"""Rules that split a document into samples; each takes the whole text and returns its pieces in order."""
+"""Rules that split a document into samples; each takes the whole text and yields its pieces in order."""
 
 import hashlib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from token_approx.errors import InputError
 from token_approx.text.counts import encode
 
-SplitRule = Callable[[str], list[str]]
+SplitRule = Callable[[str], Iterable[str]]
+# Characters that are hashed together.
+HASHED = 1 << 20
 
 BODY_STARTS = re.compile(r"^\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*$", re.MULTILINE)
 BODY_ENDS = re.compile(r"^\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*$", re.MULTILINE)
@@ -30,7 +32,7 @@ def clean(text: str) -> str:
     return text.strip()
 
 
-def gutenberg(text: str, least: int, most: int) -> list[str]:
+def gutenberg(text: str, least: int, most: int) -> Iterator[str]:
     """Cut at the last blank line found between rune `least` and rune `most`, else at rune `most`.
 
     With 32,000 and 36,000 this is the rule of the published measurements. Pieces are trimmed, but what
@@ -40,13 +42,12 @@ def gutenberg(text: str, least: int, most: int) -> list[str]:
         InputError: not 0 < least <= most.
     """
     _check_sizes(least, most)
-    pieces = []
-    while text:
-        at = text.rfind("\n\n", least, most)
-        at = most if at < 0 else at
-        pieces.append(text[:at])
-        text = text[at:]
-    return _trimmed(pieces)
+    start = 0
+    while start < len(text):
+        at = text.rfind("\n\n", start + least, start + most)
+        at = start + most if at < 0 else at
+        yield from _trimmed(text[start:at])
+        start = at
 
 
 def whole(text: str) -> list[str]:
@@ -54,12 +55,19 @@ def whole(text: str) -> list[str]:
     return [text] if text.strip() else []
 
 
-def lines(text: str) -> list[str]:
-    """Return every line that is not blank, without its line end."""
-    return [line for line in text.split("\n") if line.strip()]
+def lines(text: str) -> Iterator[str]:
+    """Yield every line that is not blank, without its line end."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end]
+        if line.strip():
+            yield line
+        start = end + 1
 
 
-def log_uniform(text: str, least: int, most: int, seed: int) -> list[str]:
+def log_uniform(text: str, least: int, most: int, seed: int) -> Iterator[str]:
     """Cut into pieces whose lengths in runes are drawn log-uniformly from `least` to `most`.
 
     So every order of magnitude gets as many samples as the next. A cut moves back to the last line end, or
@@ -69,16 +77,16 @@ def log_uniform(text: str, least: int, most: int, seed: int) -> list[str]:
         InputError: not 0 < least <= most.
     """
     _check_sizes(least, most)
-    digest = hashlib.sha256(encode(text)).digest()
-    random = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
-    pieces = []
+    digest = hashlib.sha256()
+    for place in range(0, len(text), HASHED):
+        digest.update(encode(text[place : place + HASHED]))
+    random = np.random.default_rng([seed, int.from_bytes(digest.digest()[:8], "big")])
     start = 0
     while start < len(text):
         size = round(math.exp(random.uniform(math.log(least), math.log(most))))
         end = _boundary(text, start, start + size)
-        pieces.append(text[start:end])
+        yield from _trimmed(text[start:end])
         start = end
-    return _trimmed(pieces)
 
 
 def _boundary(text: str, start: int, end: int) -> int:
@@ -92,8 +100,9 @@ def _boundary(text: str, start: int, end: int) -> int:
     return end
 
 
-def _trimmed(pieces: list[str]) -> list[str]:
-    return [trimmed for piece in pieces if (trimmed := piece.strip())]
+def _trimmed(piece: str) -> list[str]:
+    trimmed = piece.strip()
+    return [trimmed] if trimmed else []
 
 
 def _check_sizes(least: int, most: int) -> None:
