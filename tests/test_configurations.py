@@ -36,6 +36,7 @@ LEAVES = sorted(path.relative_to(ROOT / "conf") for path in (ROOT / "conf").glob
         ("prepare", "prepare"),
         ("label", "label"),
         ("usage", "usage"),
+        ("calibrate", "calibrate"),
         ("evaluate", "evaluate"),
         ("score", "score"),
     ],

@@ -33,6 +33,7 @@ KNOW_MLFLOW = {"lifecycle", "scoring", "stages", "benchmarks"}
 LEADS_TO_MLFLOW = {"token_approx.lifecycle.pull"}
 KNOW_HYDRA = {"stages", "benchmarks"}
 PACKAGE = ROOT / "src/token_approx"
+STAGES = ["train", "prepare", "label", "usage", "calibrate", "evaluate", "score", "pretrain"]
 OUTSIDE = {"pandas", "sklearn", "scipy", "mlflow", "pydantic", "jsonschema", "matplotlib"}
 
 
@@ -131,7 +132,7 @@ print([name for name in foreign if name in sys.modules])
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("stage", ["train", "prepare", "label", "usage", "evaluate", "score", "pretrain"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_without_its_extra_says_so(stage: str, tmp_path: Path) -> None:
     """Where the libraries are not installed, a stage ends in one line that names one and the extra."""
     # -S: without site-packages.

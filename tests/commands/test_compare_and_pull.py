@@ -66,7 +66,7 @@ sys.exit(main())
 """
     done = subprocess.run([sys.executable, "-c", code], input=b"Hello", capture_output=True, check=True)
     header, *lines = done.stdout.decode().splitlines()
-    assert header.split() == ["-"]
+    assert header.split() == ["counted", "by", "-"]
     assert [line.split()[0] for line in lines] == ["chars/4", *shipped_families()]
     assert [line.split(" ")[0] for line in done.stderr.decode().splitlines()] == list(EXACT)
 

@@ -23,7 +23,7 @@ from token_approx.lifecycle.tracking import table_csv
 from token_approx.pretraining import calibrating
 from token_approx.pretraining.adapt import table_of
 from token_approx.pretraining.calibrating import Calibrated
-from token_approx.pretraining.priors import load_priors
+from token_approx.pretraining.priors import ALL, load_priors
 from token_approx.reporting.calibration import curve, curve_figure, errors
 from token_approx.reporting.figures import png
 from token_approx.stages import console
@@ -55,7 +55,7 @@ def calibrate(config: DictConfig) -> None:
     config.name = name
     output = Path(config.output)
     check_writable([output / RECORDS])
-    priors, spec = load_priors(list(config.prior)), instantiate(config.adapt, _convert_="all")
+    priors, spec = load_priors(list(config.prior) or [ALL]), instantiate(config.adapt, _convert_="all")
     found = calibrating.calibrated(observations, priors, spec, config.held_out, config.seed)
     feature = _feature(found, name, output)
     table = errors(found, _before(model), config.seed)
