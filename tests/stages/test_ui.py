@@ -148,7 +148,7 @@ def test_the_version_shows_its_card(site: Site) -> None:
     """Alias, headings and aligned tables of the model card are read on the version's page, no markup."""
     page = site.page
     page.goto(f"{site.address}/#/models/token-approx-made-up/versions/1")
-    expect(page.get_by_text("@ winner")).to_be_visible()
+    expect(page.get_by_text("@ champion")).to_be_visible()
     expect(page.get_by_role("heading", name="Input tokens of made-up")).to_be_visible()
     for heading in ("Errors by size", "Bounds", "Known gaps", "Recalibrate"):
         expect(page.get_by_role("heading", name=heading)).to_have_count(1)
