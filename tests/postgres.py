@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlflow
 import psycopg
 import pytest
 from psycopg import sql
@@ -123,3 +124,15 @@ def _free_port() -> int:
                 continue
             return port
     raise AssertionError("no free port")
+
+
+@pytest.fixture
+def postgres_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres, request: pytest.FixtureRequest
+) -> str:
+    """Return an empty PostgreSQL store with its artifacts below the test's folder."""
+    monkeypatch.chdir(tmp_path)
+    # A name of its own: MLflow remembers that the tables of an address are there.
+    uri = postgres.url(request.node.name)
+    mlflow.set_tracking_uri(uri)
+    return uri

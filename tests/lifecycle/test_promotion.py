@@ -43,18 +43,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return uri
 
 
-@pytest.fixture
-def postgres_store(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres, request: pytest.FixtureRequest
-) -> str:
-    """Return an empty PostgreSQL store with its artifacts below the test's folder."""
-    monkeypatch.chdir(tmp_path)
-    # A name of its own: MLflow remembers that the tables of an address are there.
-    uri = postgres.url(request.node.name)
-    mlflow.set_tracking_uri(uri)
-    return uri
-
-
 def start(target: Callable[..., None], *arguments: object) -> BaseProcess:
     """Start a process."""
     process = PROCESSES.Process(target=target, args=arguments)

@@ -144,6 +144,20 @@ def test_autologged_calls(
     assert left_out["another model"] == 6
 
 
+@pytest.mark.slow
+def test_autologged_calls_on_postgres(
+    postgres_store: str, autologged: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """A PostgreSQL store gives the same records and reasons."""
+    url, bodies = autologged
+    assert mlflow.get_tracking_uri() == postgres_store
+    call(url)
+    frame, left_out = read()
+    assert left_out == LEFT_OUT
+    sent = [bodies[0], bodies[1], bodies[3], bodies[4], bodies[7], bodies[-1]]
+    assert sorted(frame["input_tokens"]) == sorted(map(tokens_of, sent))
+
+
 def test_which_traces_are_read(autologged: tuple[str, list[dict[str, Any]]]) -> None:
     """Experiments by name and id, from a moment on; calls of one session are of one source."""
     url, bodies = autologged
