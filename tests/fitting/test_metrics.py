@@ -34,6 +34,16 @@ def test_interval_of_a_mean_is_the_normal_one() -> None:
     np.testing.assert_allclose(high, values.mean(axis=1) + half, atol=0.01)
 
 
+def test_many_records_need_no_resampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 10,001 skewed errors the interval is what 4,000 resamples come to, within 3 % of its width."""
+    values = np.random.default_rng(3).exponential(5, (2, 10_001))
+    at_once = np.array(mean_intervals(values, 4000, 1))
+    assert np.array_equal(at_once, mean_intervals(values, 1, 2)), "nothing is drawn"
+    monkeypatch.setattr("token_approx.fitting.metrics.MOST_RESAMPLED", 10_001)
+    drawn = np.array(mean_intervals(values, 4000, 1))
+    np.testing.assert_allclose(at_once, drawn, atol=0.03 * float(np.max(drawn[1] - drawn[0])))
+
+
 def test_equal_truths_have_no_r2() -> None:
     """Where nothing varies there is nothing to explain."""
     assert metrics(np.array([5.0, 5.0]), np.array([4.0, 6.0]))["r2"] == 0

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,18 @@ def s3_store(bucket: str) -> Iterator[dict[str, str]]:
         }
     finally:
         server.stop()
+
+
+def ask(address: str, body: str, kind: str) -> tuple[int, str]:
+    """Post a request to MLflow's server of a model, and return the status and the answer's body."""
+    request = urllib.request.Request(  # noqa: S310
+        f"{address}/invocations", body.encode(), {"Content-Type": kind}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 def _answers(address: str) -> bool:

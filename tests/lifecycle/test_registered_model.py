@@ -6,8 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from mlflow.pyfunc import PyFuncModel
 from mlflow.tracking import MlflowClient
 
 from tests.conftest import ROOT
-from tests.lifecycle.serving import serving
+from tests.lifecycle.serving import ask, serving
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
 from token_approx.lifecycle.contract import COEFS
@@ -300,18 +298,6 @@ def server(made: Store) -> Iterator[str]:
     command = ["mlflow", "models", "serve", "-m", URI, "--env-manager", "local"]
     with serving(command, made.folder, made.environment, "/ping") as address:
         yield address
-
-
-def ask(address: str, body: str, kind: str) -> tuple[int, str]:
-    """Post a request and return the status and the answer's body."""
-    request = urllib.request.Request(  # noqa: S310
-        f"{address}/invocations", body.encode(), {"Content-Type": kind}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 @pytest.mark.slow

@@ -81,6 +81,15 @@ def test_what_it_is_given(uri: str) -> None:
     assert other["input_tokens"].tolist() == [named.tokens]
 
 
+def test_half_of_a_surrogate_pair(uri: str) -> None:
+    """No UTF-8 has it, so the answer has a question mark in its place."""
+    body = {"odd \ud83d": "more", "model": "claude-opus-5", "messages": [QUESTION]}
+    answer = mlflow.pyfunc.load_model(uri).predict([json.dumps(body)])
+    (reason,) = json.loads(answer["not_counted"].item())
+    assert reason.startswith("request.odd ?: this field is not known")
+    assert answer["input_tokens"].item() == ESTIMATOR.request(body).tokens
+
+
 def test_what_it_refuses_it_explains(uri: str) -> None:
     """One clear error that names the row: bad JSON, no request, another column, a level without a bound."""
     model = mlflow.pyfunc.load_model(uri)

@@ -1,6 +1,7 @@
 """Spark scores as one process does: same columns, types, rows and files; on real Spark, on this machine."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -8,14 +9,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import mlflow
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
-from tests.scoring.conftest import TEXTS
+from tests.scoring.conftest import GOOD, TEXTS
 from token_approx.benchmarks.scoring_speed import score_with_udf, worker_peak, write_texts
 from token_approx.errors import InputError, MissingExtraError
+from token_approx.estimator.request import shipped_request_model
+from token_approx.estimator.shipped import DEFAULTS
 from token_approx.scoring import parquet_input as scoring_input
 from token_approx.scoring import spark
 from token_approx.scoring.answers import Scorer, checked_scorer
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.slow
+
+# MLflow makes no null of a `long`, and a request out of the domain has no bound.
+REQUEST_TYPES = "input_tokens long, upper_bound double, in_domain boolean, not_counted string"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -168,6 +175,40 @@ def test_spark_udf_of_mlflow(
     score_with_udf(session, open_input(tmp_path / "in.parquet", "text"), uri, tmp_path / "udf")
     found = pq.read_table(tmp_path / "udf").sort_by("id")
     assert found.equals(score(None, scorer, tmp_path / "in.parquet", tmp_path / "in turn"))
+
+
+def test_spark_udf_of_requests(
+    session: "SparkSession", register: Callable[[Mapping[str, Any]], str], requests: pa.Table
+) -> None:
+    """Bodies in a column have the estimator's answers; what is no request ends the job with its reason."""
+    estimator = shipped_request_model("claude_4_7")
+    uri = register(json.loads((DEFAULTS / "requests/claude_4_7.json").read_bytes()))
+    udf = mlflow.pyfunc.spark_udf(session, uri, REQUEST_TYPES, env_manager="local")
+    given = [text for text in requests["request"].to_pylist() if text in GOOD]
+
+    def answers(bodies: list[str]) -> list[dict[str, Any]]:
+        rows = session.createDataFrame([(body,) for body in bodies], "request string").repartition(2)
+        found = rows.select("request", udf("request").alias("answer")).collect()
+        by_body = {row["request"]: row["answer"].asDict() for row in found}
+        return [by_body[body] for body in bodies]
+
+    totals = [estimator.request(body) for body in given]
+    assert len(totals) == len(GOOD)
+    assert any(total.upper_bound() == math.inf for total in totals)
+    assert answers(given) == [
+        {
+            "input_tokens": total.tokens,
+            "upper_bound": total.upper_bound() if math.isfinite(total.upper_bound()) else None,
+            "in_domain": not total.out_of_domain,
+            "not_counted": json.dumps(
+                [reason.encode("utf-8", "replace").decode() for reason in total.not_counted],
+                ensure_ascii=False,
+            ),
+        }
+        for total in totals
+    ]
+    with pytest.raises(Exception, match=r"Row 0: the request has none of the fields messages"):
+        answers(['{"max_tokens": 9}'])
 
 
 def test_without_java(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..requests import PARTS, TEXT_KINDS, RequestFeatures, read_request
-from ..requests.named import TEXT, base_features, named_features, part_of
-from ..text.counts import encode
+from ..requests.named import TEXT, measured_features, named_features, part_of
 from ..text.known_ngrams import NGRAM
-from ..text.ngrams import NgramTable
 from .bounds import Bound
 from .byte_bounds import REQUEST
 from .catalogue import catalogue
@@ -104,13 +102,13 @@ def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
             f"the model of {estimator.model} counts {estimator.counts_of}. Give a model of whole requests."
         )
     table = next(iter(estimator.tables.values()), None)
-    base = base_features(features, table)
+    base, rare = measured_features(features, table)
     values = named_features(estimator.weights, base, features.model, features.format)
     linear_sum = estimator.linear_sum(values)
     upper, lower = _bounds(estimator.upper, features.kind), _bounds(estimator.lower, features.kind)
     return RequestTotal(
         # No bytes bound a request: what a provider adds to it does not follow from its texts.
-        [TextEstimate(linear_sum, math.inf, _outside(estimator, features, base, table))],
+        [TextEstimate(linear_sum, math.inf, _outside(estimator, features, base, rare))],
         upper,
         lower,
         counter=_not_counted_exactly,
@@ -126,9 +124,10 @@ def _not_counted_exactly(_: Exact) -> ExactCount:
 
 
 def _outside(
-    estimator: "Estimator", features: RequestFeatures, base: Mapping[str, float], table: NgramTable | None
+    estimator: "Estimator", features: RequestFeatures, base: Mapping[str, float], rare: float
 ) -> str:
     """Return why no bound of a request can be trusted, "" if one can: its kind, or its texts' n-grams."""
+    table = next(iter(estimator.tables.values()), None)
     asked_so = ASKED_IN.get(features.format)
     if table and asked_so and table.tokenizer in FAMILIES and table.tokenizer not in asked_so:
         return (
@@ -139,11 +138,9 @@ def _outside(
         return f"no bound for {requests} to this family held on repositories that were left out"
     if table is None or table.known is None:
         return ""
-    texts = [encode(text) for texts in features.texts.values() for text in texts]
     cost = math.fsum(base[TEXT + kind] for kind in TEXT_KINDS)  # not by the prefix: `text_blocks` is a count
     name, limits = known_range(NGRAM + table.tokenizer)
     above, _, below = name.partition("/")
-    rare = float(table.rare_many(texts).sum()) if texts else 0.0
     return out_of_domain({name: limits}, {above: rare, below: cost}) if cost else ""
 
 

@@ -1,5 +1,8 @@
 """Errors of estimates against counted tokens, and their bootstrap intervals."""
 
+from math import sqrt
+from statistics import NormalDist
+
 import numpy as np
 
 from token_approx.fitting.dataset import Floats
@@ -8,6 +11,8 @@ from token_approx.fitting.dataset import Floats
 SHORT = 20
 # Draws that are held at a time (256 MiB), so that a hundred thousand records fit the memory too.
 MOST_DRAWN = 2**25
+# Records above which means of resamples are as good as normal: to draw 2,000 resamples of 20,000 takes 4 s.
+MOST_RESAMPLED = 10_000
 METRICS = ("mae", "mape", "median_abs_error", "p95_abs_error", "bias", "r2")
 
 
@@ -45,9 +50,17 @@ def intervals(
 
 
 def mean_intervals(values: Floats, resamples: int, seed: int, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Return the percentile bootstrap intervals (low, high) of the means of values (k, n) over n."""
-    random = np.random.default_rng(seed)
+    """Return the percentile bootstrap intervals (low, high) of the means of values (k, n) over n.
+
+    Of more than 10,000 records it is what resampling comes to: mean +- z * s / sqrt(n), where z is the normal
+    quantile and s the standard deviation. A skewness v of the values moves an end by about v / (4 sqrt(n)) of
+    the interval's half: by 1 % for v = 4.
+    """
     size = values.shape[1]
+    if size > MOST_RESAMPLED:
+        half = NormalDist().inv_cdf((1 + level) / 2) * values.std(axis=1) / sqrt(size)
+        return values.mean(axis=1) - half, values.mean(axis=1) + half
+    random = np.random.default_rng(seed)
     # How often each record is drawn, so that a resample's means are one matrix product.
     at_once = max(1, MOST_DRAWN // size)
     means = []

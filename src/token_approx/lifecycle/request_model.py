@@ -86,8 +86,13 @@ class RequestModel(PythonModel):
             "input_tokens": total.tokens,
             "upper_bound": upper if upper < math.inf else None,
             "in_domain": not total.out_of_domain,
-            "not_counted": json.dumps(total.not_counted, ensure_ascii=False),
+            "not_counted": json.dumps([*map(_encodable, total.not_counted)], ensure_ascii=False),
         }
+
+
+def _encodable(reason: str) -> str:
+    # It may name a field, and JSON can write what no UTF-8 can: half of a surrogate pair.
+    return reason.encode("utf-8", "replace").decode()
 
 
 def _refused(message: str) -> MlflowException:

@@ -4,8 +4,31 @@ from collections.abc import Mapping
 
 from .collecting import Collector, compact_json
 from .json_value import Json
-from .known_fields import ANTHROPIC_NO_TOKENS, ANTHROPIC_OF_NO_BLOCK, ANTHROPIC_READ, ANTHROPIC_TOOL_FIELDS
+from .known_fields import (
+    ANTHROPIC_NO_TOKENS,
+    ANTHROPIC_OF_NO_BLOCK,
+    ANTHROPIC_READ,
+    ANTHROPIC_TOOL_FIELDS,
+    names,
+)
 from .tools import collect_call, collect_tool
+
+# Fields that are read or add no tokens.
+_OF_BODY = ANTHROPIC_NO_TOKENS | ANTHROPIC_READ
+_OF_MESSAGE = names("role content id model type stop_reason usage stop_sequence container stop_details")
+_OF_BLOCK = {
+    kind: ANTHROPIC_OF_NO_BLOCK | names(read)
+    for kind, read in {
+        "text": "text citations",
+        "image": "source",
+        "document": "source title context citations",
+        "tool_use": "name input",
+        "tool_result": "content",
+        "search_result": "title source content citations",
+        "thinking": "thinking data",
+        "redacted_thinking": "thinking data",
+    }.items()
+}
 
 
 def read_anthropic(body: Mapping[str, Json], into: Collector) -> None:
@@ -15,7 +38,7 @@ def read_anthropic(body: Mapping[str, Json], into: Collector) -> None:
     _tools(body.get("tools"), into)
     _choice(body.get("tool_choice"), into)
     _options(body, into)
-    into.leftovers("user", body, ANTHROPIC_NO_TOKENS | ANTHROPIC_READ, "request")
+    into.leftovers("user", body, _OF_BODY, "request")
 
 
 def _system(system: Json, into: Collector) -> None:
@@ -48,27 +71,13 @@ def _messages(messages: Json, into: Collector) -> None:
         blocks = content if isinstance(content, list) else [content]
         # Of any kind, so no set.
         types = [block.get("type") for block in blocks if isinstance(block, dict)]
-        into.add("tool_call_turns", "tool_use" in types)
-        into.add("tool_result_turns", "tool_result" in types)
+        if "tool_use" in types:
+            into.add("tool_call_turns")
+        if "tool_result" in types:
+            into.add("tool_result_turns")
         for position, block in enumerate(blocks):
             _block(block, kind, f"{place}.content[{position}]", into, counted=number > loop)
-        into.leftovers(
-            kind,
-            message,
-            (
-                "role",
-                "content",
-                "id",
-                "model",
-                "type",
-                "stop_reason",
-                "usage",
-                "stop_sequence",
-                "container",
-                "stop_details",
-            ),
-            place,
-        )
+        into.leftovers(kind, message, _OF_MESSAGE, place)
 
 
 def _begin_of_loop(messages: list[Json]) -> int:
@@ -90,27 +99,22 @@ def _block(block: Json, kind: str, place: str, into: Collector, *, counted: bool
         into.add("text_blocks")
         into.texts_of(kind, block, place)
         return
-    known: tuple[str, ...]
-    match block.get("type", "text" if "text" in block else None):
+    found = block.get("type", "text" if "text" in block else None)
+    match found:
         case "text":
             into.add("text_blocks")
             into.texts_of(kind, block.get("text"), f"{place}.text")
-            known = ("text", "citations")
         case "image":
             _source(block.get("source"), f"{place}.source", into)
-            known = ("source",)
         case "document":
             _document(block, place, into)
-            known = ("source", "title", "context", "citations")
         case "tool_use":
             collect_call(into, block.get("name"), block.get("input"), place)
-            known = ("name", "input")
         case "tool_result":
             into.add("tool_results")
             content = block.get("content")
             for number, inner in enumerate(content if isinstance(content, list) else [content]):
                 _block(inner, "tool_result", f"{place}.content[{number}]", into, counted=counted)
-            known = ("content",)
         case "search_result":
             into.add("documents")
             for name in ("title", "source"):
@@ -118,10 +122,8 @@ def _block(block: Json, kind: str, place: str, into: Collector, *, counted: bool
             content = block.get("content")
             for number, inner in enumerate(content if isinstance(content, list) else [content]):
                 _block(inner, "document", f"{place}.content[{number}]", into, counted=counted)
-            known = ("title", "source", "content", "citations")
         case "thinking" | "redacted_thinking":
             _thinking(block, place, into, counted=counted)
-            known = ("thinking", "data")
         case "media":
             into.skip(place, "the tokens of audio or video cannot be known from the request")
             return
@@ -133,7 +135,7 @@ def _block(block: Json, kind: str, place: str, into: Collector, *, counted: bool
                 f"the type {str(block.get('type'))[:40]!r} is not known, its text is counted",
             )
             return
-    into.leftovers(kind, block, ANTHROPIC_OF_NO_BLOCK.union(known), place)
+    into.leftovers(kind, block, _OF_BLOCK[found], place)
 
 
 def _thinking(block: Mapping[str, Json], place: str, into: Collector, *, counted: bool) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from .features import RequestFeatures
 from .image_rules import image_tokens
@@ -16,13 +18,24 @@ SHORTEST_FILE = 512
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 
 
+def _not_json(value: object) -> str:
+    return "" if isinstance(value, bytes | bytearray) else str(value)
+
+
+# Made once, where `json.dumps` makes one each time. No value holds itself: bodies have a depth (`reading`).
+_COMPACT = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, check_circular=False, default=_not_json
+)
+_SPACED = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=_not_json)
+
+
 def compact_json(value: Json) -> str:
     """Return a value as JSON without white space, keys in their order; raw bytes are left out.
 
     >>> compact_json({"b": 1, "a": ["é", None]})
     '{"b":1,"a":["é",null]}'
     """
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_not_json)
+    return _COMPACT.encode(value)
 
 
 def spaced_json(value: Json) -> str:
@@ -30,7 +43,7 @@ def spaced_json(value: Json) -> str:
 
     Recorded counts agree with this form of tool definitions to a constant, for Claude to the token.
     """
-    return json.dumps(value, ensure_ascii=False, default=_not_json)
+    return _SPACED.encode(value)
 
 
 def holds_text(value: Json) -> bool:
@@ -63,19 +76,19 @@ class Collector:
     def __init__(self, wire_format: str, model: str, rule: str) -> None:
         """Begin with one request and nothing in it; `rule` names the provider's rule for images."""
         self.format, self.model, self.rule = wire_format, model, rule
-        self._texts: dict[str, list[str]] = {}
-        self.counts: dict[str, float] = {"requests": 1}
+        self._texts: dict[str, list[str]] = defaultdict(list)
+        self.counts: dict[str, float] = defaultdict(int, requests=1)
         self.signatures: list[tuple[Json, Json, Json]] = []
         self._skipped: list[str] = []
 
     def text(self, kind: str, text: str) -> None:
         """Add a text of one of `features.TEXT_KINDS`."""
         if text:
-            self._texts.setdefault(kind, []).append(text)
+            self._texts[kind].append(text)
 
     def add(self, count: str, number: float = 1) -> None:
         """Add a number to one of `features.COUNTS`."""
-        self.counts[count] = self.counts.get(count, 0) + number
+        self.counts[count] += number
 
     def skip(self, place: str, reason: str) -> None:
         """List something whose tokens cannot be known from the request."""
@@ -87,8 +100,10 @@ class Collector:
         self.text(kind, shown if isinstance(shown, str) else compact_json(shown))
         self.skip(place, reason)
 
-    def leftovers(self, kind: str, fields: Mapping[str, Json], known: Collection[str], place: str) -> None:
+    def leftovers(self, kind: str, fields: Mapping[str, Json], known: AbstractSet[str], place: str) -> None:
         """Count and list the fields that hold text and are not among the known ones."""
+        if fields.keys() <= known:
+            return
         for name, value in fields.items():
             if name not in known and holds_text(value):
                 self.unknown(kind, value, f"{place}.{name}", "this field is not known, its text is counted")
@@ -147,7 +162,3 @@ class Collector:
             counts={name: number for name, number in self.counts.items() if number},
             not_counted=(*listed, f"and {more} more") if more else tuple(listed),
         )
-
-
-def _not_json(value: object) -> str:
-    return "" if isinstance(value, bytes | bytearray) else str(value)

@@ -5,9 +5,14 @@ from collections.abc import Mapping
 
 from .collecting import Collector, compact_json
 from .json_value import Json
-from .known_fields import GEMINI_NO_TOKENS, GEMINI_OF_NO_PART, GEMINI_READ
+from .known_fields import GEMINI_NO_TOKENS, GEMINI_OF_NO_PART, GEMINI_READ, names
 from .tools import collect_call, collect_tool
 
+# Fields that are read or add no tokens.
+_OF_BODY = GEMINI_NO_TOKENS | GEMINI_READ
+_OF_CONTENT = names("parts role")
+_OF_CALL = names("name args id")
+_OF_RESPONSE = names("name response parts id willContinue scheduling")
 _SNAKE = re.compile(r"_([a-z0-9])")
 
 
@@ -47,7 +52,7 @@ def read_gemini(body: Mapping[str, Json], into: Collector) -> None:
             into.text("output_schema", compact_json(fields[name]))
     if fields.get("cachedContent"):
         into.skip("cachedContent", "what the provider has stored is not in the request")
-    into.leftovers("user", fields, GEMINI_NO_TOKENS | GEMINI_READ, "request")
+    into.leftovers("user", fields, _OF_BODY, "request")
 
 
 def _turn(content: Json, place: str, into: Collector) -> None:
@@ -60,7 +65,7 @@ def _turn(content: Json, place: str, into: Collector) -> None:
 def _content(content: Json, kind: str, place: str, into: Collector) -> None:
     if isinstance(content, dict) and "parts" in content:
         parts = content["parts"]
-        into.leftovers(kind, content, ("parts", "role"), place)
+        into.leftovers(kind, content, _OF_CONTENT, place)
     else:
         parts = content
     parts = parts if isinstance(parts, list) else [] if parts is None else [parts]
@@ -92,7 +97,7 @@ def _part(part: Json, kind: str, place: str, into: Collector) -> None:  # noqa: 
                 _by_reference(inner, here, into)
             case "functionCall":
                 collect_call(into, inner.get("name"), inner.get("args"), here)
-                into.leftovers("tool_call", inner, ("name", "args", "id"), here)
+                into.leftovers("tool_call", inner, _OF_CALL, here)
             case "functionResponse":
                 _function_response(inner, here, into)
             case "executableCode" | "codeExecutionResult" | "toolCall" | "toolResponse":
@@ -107,7 +112,7 @@ def _part(part: Json, kind: str, place: str, into: Collector) -> None:  # noqa: 
                 into.add("hidden_reasoning")
                 into.add("hidden_reasoning_bytes", len(value))
             case _ if name not in GEMINI_OF_NO_PART and value is not None:
-                into.leftovers(kind, {name: value}, (), place)
+                into.leftovers(kind, {name: value}, frozenset(), place)
 
 
 def _inline(data: Mapping[str, Json], place: str, into: Collector) -> None:
@@ -135,9 +140,7 @@ def _function_response(response: Mapping[str, Json], place: str, into: Collector
     parts = response.get("parts")
     for number, part in enumerate(parts if isinstance(parts, list) else []):
         _part(part, "tool_result", f"{place}.parts[{number}]", into)
-    into.leftovers(
-        "tool_result", response, ("name", "response", "parts", "id", "willContinue", "scheduling"), place
-    )
+    into.leftovers("tool_result", response, _OF_RESPONSE, place)
 
 
 def _tool(tool: Json, place: str, into: Collector) -> None:

@@ -7,8 +7,7 @@ a table), or `bytes` (of all texts). `_of_<group>` after it makes it 0 for model
 
 import re
 from collections.abc import Iterable, Mapping
-
-import numpy as np
+from functools import lru_cache
 
 from ..text.counts import encode
 from ..text.ngrams import NgramTable
@@ -43,17 +42,24 @@ _NAME = re.compile(r"(?P<base>.+?)(?:_of_(?P<group>.+?))?(?:_in_(?P<format>[a-z_
 
 def base_features(features: RequestFeatures, table: NgramTable | None) -> dict[str, float]:
     """Return the features of one request that hold for any model: counts, costs under a table, bytes."""
-    kinds = [kind for kind, texts in features.texts.items() for _ in texts]
+    return measured_features(features, table)[0]
+
+
+def measured_features(features: RequestFeatures, table: NgramTable | None) -> tuple[dict[str, float], float]:
+    """Return `base_features`, and how many rare n-grams the texts have, from one look at each text."""
     data = [encode(text) for texts in features.texts.values() for text in texts]
     found = {"bytes": float(sum(map(len, data)))} | dict.fromkeys(COUNTS, 0.0)
     found |= features.counts
-    if table is not None:
-        found |= {TEXT + kind: 0.0 for kind in TEXT_KINDS}
-        for kind, cost in zip(
-            kinds, np.asarray(table.score_many(data), np.float64) * table.unit, strict=True
-        ):
-            found[TEXT + kind] += float(cost)
-    return found
+    if table is None:
+        return found, 0.0
+    found |= {TEXT + kind: 0.0 for kind in TEXT_KINDS}
+    units, rare = table.score_and_rare_many(data)
+    listed, start = units.tolist(), 0
+    for kind, texts in features.texts.items():
+        # Exact: units are integers.
+        found[TEXT + kind] = sum(listed[start : start + len(texts)]) * table.unit
+        start += len(texts)
+    return found, float(rare.sum())
 
 
 def named_features(
@@ -72,6 +78,7 @@ def named_features(
     return found
 
 
+@lru_cache(maxsize=1024)
 def parts_of_name(name: str) -> tuple[str, str | None, str | None]:
     """Return a feature's plain name, its group and its wire format, None where it is for all.
 
@@ -91,6 +98,7 @@ def is_feature(name: str) -> bool:
     return known and group in (None, *GROUPS)
 
 
+@lru_cache(maxsize=1024)
 def in_group(group: str, model: str) -> bool:
     """Say whether a model belongs to a group of `GROUPS`."""
     return re.match(GROUPS[group], model_key(model)) is not None

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 
 from .collecting import Collector
 from .json_value import Json
-from .known_fields import CHAT_NO_TOKENS, CHAT_OF_NO_MESSAGE, CHAT_READ
+from .known_fields import CHAT_NO_TOKENS, CHAT_OF_NO_MESSAGE, CHAT_READ, names
 from .openai_parts import collect_choice, collect_content, collect_function, collect_response_format
 from .signatures import collect_signatures
 from .tools import collect_call
 
 SYSTEM_ROLES = ("system", "developer")
+# Fields that are read or add no tokens.
+_OF_BODY = CHAT_NO_TOKENS | CHAT_READ
+_OF_CALL = names("name arguments input")
 
 
 def read_openai_chat(body: Mapping[str, Json], into: Collector) -> None:
@@ -34,7 +37,7 @@ def read_openai_chat(body: Mapping[str, Json], into: Collector) -> None:
             "user", prediction, "prediction", "whether the prediction counts is not known, its text does"
         )
     collect_signatures(into)
-    into.leftovers("user", body, CHAT_NO_TOKENS | CHAT_READ, "request")
+    into.leftovers("user", body, _OF_BODY, "request")
 
 
 def _messages(messages: Json, into: Collector) -> None:
@@ -88,7 +91,7 @@ def _calls(message: Mapping[str, Json], place: str, into: Collector) -> None:
         function = call.get("function", call.get("custom")) if isinstance(call, dict) else None
         if isinstance(function, dict):
             collect_call(into, function.get("name"), function.get("arguments", function.get("input")), here)
-            into.leftovers("tool_call", function, ("name", "arguments", "input"), here)
+            into.leftovers("tool_call", function, _OF_CALL, here)
         else:
             into.unknown("tool_call", call, here, "a tool call with a function is expected here")
 

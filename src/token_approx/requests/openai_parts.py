@@ -4,8 +4,12 @@ from collections.abc import Mapping
 
 from .collecting import Collector, compact_json
 from .json_value import Json
-from .known_fields import CHAT_OF_NO_TOOL
+from .known_fields import CHAT_OF_NO_TOOL, names
 from .tools import collect_tool
+
+# Fields of a part that add no tokens.
+_OF_NO_PART = names("type cache_control prompt_cache_breakpoint id")
+_OF_FUNCTION = CHAT_OF_NO_TOOL | {"defer_loading"}
 
 
 def collect_content(content: Json, kind: str, place: str, into: Collector) -> None:
@@ -44,7 +48,7 @@ def collect_content(content: Json, kind: str, place: str, into: Collector) -> No
                     kind, part, here, f"the type {str(other)[:40]!r} is not known, its text is counted"
                 )
                 continue
-        into.leftovers(kind, part, (*known, "type", "cache_control", "prompt_cache_breakpoint", "id"), here)
+        into.leftovers(kind, part, _OF_NO_PART.union(known), here)
 
 
 def collect_image(image: Json, part: Mapping[str, Json], place: str, into: Collector) -> None:
@@ -81,7 +85,7 @@ def collect_function(function: Mapping[str, Json], place: str, into: Collector) 
     collect_tool(
         into, function.get("name"), function.get("description"), function.get("parameters"), shown, place
     )
-    into.leftovers("tool_schema", function, CHAT_OF_NO_TOOL | {"defer_loading"}, place)
+    into.leftovers("tool_schema", function, _OF_FUNCTION, place)
 
 
 def collect_choice(choice: Json, into: Collector) -> None:

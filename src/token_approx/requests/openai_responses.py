@@ -16,6 +16,9 @@ from .openai_parts import (
 from .signatures import collect_signatures
 from .tools import collect_call
 
+# Fields that are read or add no tokens.
+_OF_BODY = RESPONSES_NO_TOKENS | RESPONSES_READ
+
 
 def read_openai_responses(body: Mapping[str, Json], into: Collector) -> None:
     """Fill a collector from the body of a request for a response."""
@@ -51,7 +54,7 @@ def read_openai_responses(body: Mapping[str, Json], into: Collector) -> None:
     if isinstance(reasoning, dict) and reasoning.get("mode") not in (None, "standard", "default"):
         into.skip("reasoning.mode", "what this mode adds to the prompt is not known")
     collect_signatures(into)
-    into.leftovers("user", body, RESPONSES_NO_TOKENS | RESPONSES_READ, "request")
+    into.leftovers("user", body, _OF_BODY, "request")
 
 
 def _keeps_all_reasoning(body: Mapping[str, Json]) -> bool:

@@ -1,6 +1,6 @@
 """Tool definitions and tool calls -> texts and counts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from .collecting import Collector, compact_json, spaced_json
 from .json_value import Json
@@ -8,6 +8,7 @@ from .json_value import Json
 # Schema keywords whose value is a map from names to schemas, a schema or a list of schemas.
 MAPS = ("properties", "$defs", "definitions", "patternProperties")
 SCHEMAS = ("items", "additionalProperties", "not", "prefixItems", "anyOf", "oneOf", "allOf")
+_HOLD_SCHEMAS = frozenset((*MAPS, *SCHEMAS))
 
 
 def collect_tool(
@@ -24,17 +25,17 @@ def collect_tool(
         into.skip(place, "its schema is no JSON object, its text is counted")
         return
     into.signatures.append((name, description, schema))
-    within = list(schemas(schema or {}))
-    into.text("tool_words", "\n".join(_words(within)))
-    for found in within:
-        properties = found.get("properties")
+    words: list[str] = []
+    for found in schemas(schema or {}):
+        _collect_words(found, words)
+        values, properties = found.get("enum"), found.get("properties")
+        if isinstance(values, list):
+            into.add("tool_enum_values", len(values))
         if isinstance(properties, dict):
             into.add("tool_objects")
             into.add("tool_properties", len(properties))
-            described = (value for value in properties.values() if isinstance(value, dict))
-            into.add("tool_property_descriptions", sum(bool(value.get("description")) for value in described))
-        if isinstance(found.get("enum"), list):
-            into.add("tool_enum_values", len(found["enum"]))
+            into.add("tool_property_descriptions", sum(map(_is_described, properties.values())))
+    into.text("tool_words", "\n".join(words))
 
 
 def collect_call(into: Collector, name: Json, arguments: Json, place: str) -> None:
@@ -51,18 +52,17 @@ def collect_call(into: Collector, name: Json, arguments: Json, place: str) -> No
         into.text("tool_call", compact_json(arguments))
 
 
-def _words(within: Iterable[Mapping[str, Json]]) -> Iterator[str]:
-    """Yield what schemas say in words: their properties' names, descriptions and allowed values."""
-    for found in within:
-        for value in (found.get("title"), found.get("description"), *_listed(found.get("enum"))):
-            if isinstance(value, str):
-                yield value
-        properties = found.get("properties")
-        yield from properties if isinstance(properties, dict) else ()
+def _collect_words(schema: Mapping[str, Json], words: list[str]) -> None:
+    """Append what a schema says in words: title, description, allowed values, names of its properties."""
+    values, properties = schema.get("enum"), schema.get("properties")
+    said = [schema.get("title"), schema.get("description"), *(values if isinstance(values, list) else ())]
+    words.extend(value for value in said if isinstance(value, str))
+    if isinstance(properties, dict):
+        words.extend(properties)
 
 
-def _listed(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
+def _is_described(schema: Json) -> bool:
+    return isinstance(schema, dict) and bool(schema.get("description"))
 
 
 def schemas(schema: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
@@ -74,6 +74,8 @@ def schemas(schema: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
             waiting.extend(found)
         elif isinstance(found, dict):
             yield found
+            if _HOLD_SCHEMAS.isdisjoint(found):  # as most are
+                continue
             for keyword in MAPS:
                 if isinstance(found.get(keyword), dict):
                     waiting.extend(found[keyword].values())

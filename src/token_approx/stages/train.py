@@ -20,6 +20,7 @@ from token_approx.fitting.comparison import Comparison, compare
 from token_approx.fitting.cross_validation import ComparisonSettings
 from token_approx.fitting.dataset import Dataset
 from token_approx.fitting.feature_sets import named
+from token_approx.fitting.metrics import MOST_RESAMPLED
 from token_approx.fitting.sanity import Sanity
 from token_approx.fitting.study.storage import VARIABLE, has_password, shown
 from token_approx.labelling.counters.protocol import REQUEST
@@ -83,6 +84,11 @@ def _train(config: DictConfig, besides: Besides) -> None:
             tracking.log_configuration(run, _parameters(config, choices), OmegaConf.to_yaml(config))
         with _timed(seconds, "fit"):
             compared = _compare(config, dataset)
+        if len(compared.train) > MOST_RESAMPLED:
+            console.notice(
+                f"Intervals of mean errors over more than {MOST_RESAMPLED:,} records are normal ones:"
+                " resampling would give the same."
+            )
         with _timed(seconds, "report"):
             bounds = config.bounds
             reported = report(compared, _settings(config), bounds.levels, bounds.calibration, config.workers)

@@ -190,6 +190,16 @@ class NgramTable:
             return np.zeros(len(texts), np.int64)
         return self.known.rare_many([_utf8(text) for text in texts], self.fold_table, self.multiplier)
 
+    def score_and_rare_many(
+        self, texts: Sequence[str | bytes]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return `score_many` and `rare_many` of texts; the native kernel finds both in one pass."""
+        if kernel.native is None:
+            return self.score_many(texts), self.rare_many(texts)
+        units, unseen = np.empty(len(texts), np.int64), np.empty((2, len(texts)), np.int64)
+        kernel.native.measure_many(self.checked_plan, list(texts), units, None, unseen)
+        return units, unseen.sum(axis=0)
+
     def cumulative(self, text: str | bytes, context: bytes = b"") -> npt.NDArray[np.int64]:
         """Return the cost in units of the text up to and including each byte, int64 of shape (bytes,).
 
