@@ -12,6 +12,7 @@ from token_approx.estimator.catalogue import catalogue, is_same_model
 from token_approx.labelling.counters.protocol import REQUEST
 from token_approx.labelling.exchanges import Table, described, digest, distinct
 from token_approx.labelling.transcripts.steps import hashed
+from token_approx.requests import RequestFeatures
 from token_approx.requests.named import base_features
 
 CHAT_MODEL, LLM = "CHAT_MODEL", "LLM"
@@ -41,7 +42,11 @@ REPEATED = "repeated request"
 
 @dataclass(frozen=True)
 class Span:
-    """A span as MLflow has it; `group` is its session's name or its trace's, `failed` whether it failed."""
+    """A span as MLflow has it; `group` is its session's name or its trace's, `failed` whether it failed.
+
+    `moment` is when its trace began, in milliseconds since 1970; `noted` names the models whose estimate
+    stands beside it already.
+    """
 
     id: str
     parent: str | None
@@ -50,6 +55,35 @@ class Span:
     inputs: Any
     attributes: Mapping[str, Any]
     failed: bool = False
+    moment: int | None = None
+    noted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SpanCall:
+    """A call whose span holds the whole request: its features, and the tokens that were counted for it.
+
+    `fields` is what a record says of it besides, with a public name for its model.
+    """
+
+    span: Span
+    fields: Mapping[str, Any]
+    features: RequestFeatures
+    tokens: int
+
+
+def span_calls(traces: Iterable[Sequence[Span]], left_out: Tally[str], model: str = "") -> Iterator[SpanCall]:
+    """Yield the calls in the spans of traces; with `model` those of other models are left out.
+
+    `left_out` counts spans that cannot be used, by the reason.
+    """
+    for spans in traces:
+        for span in _leaves(spans, left_out):
+            found = _call(span, model)
+            if isinstance(found, str):
+                left_out[found] += 1
+            else:
+                yield found
 
 
 def span_records(
@@ -57,17 +91,21 @@ def span_records(
 ) -> pd.DataFrame:
     """Return one row of features for each distinct request in the spans of traces, as `request_records` does.
 
-    With `model` the requests of other models are left out. `left_out` counts spans that cannot be used, by
-    the reason. The rows hold no text; `repository` is a hash of the session, or of the trace without one.
+    `left_out` and `model` are as for `span_calls`. The rows hold no text; `repository` is a hash of the
+    session, or of the trace without one.
     """
-    rows = []
-    for spans in traces:
-        for span in _leaves(spans, left_out):
-            found = _row(span, table, model)
-            if isinstance(found, str):
-                left_out[found] += 1
-            else:
-                rows.append(found)
+    rows = [
+        {
+            "id": hashed("span", call.span.id),
+            "repository": hashed("group", call.span.group),
+            **call.fields,
+            "counts_of": REQUEST,
+            "input_tokens": float(call.tokens),
+            "digest": digest(call.features),
+            **base_features(call.features, table(call.fields["family"])),
+        }
+        for call in span_calls(traces, left_out, model)
+    ]
     if not rows:
         return pd.DataFrame()
     frame = distinct(pd.DataFrame(rows))
@@ -95,7 +133,7 @@ def _leaves(spans: Sequence[Span], left_out: Tally[str]) -> Iterator[Span]:
             yield span
 
 
-def _row(span: Span, table: Table, wanted: str) -> dict[str, Any] | str:  # noqa: PLR0911 - one answer per reason
+def _call(span: Span, wanted: str) -> SpanCall | str:  # noqa: PLR0911 - one answer per reason
     usage = span.attributes.get(USAGE)
     tokens = usage.get("input_tokens") if isinstance(usage, dict) else None
     if not isinstance(span.inputs, dict):
@@ -118,18 +156,10 @@ def _row(span: Span, table: Table, wanted: str) -> dict[str, Any] | str:  # noqa
     except InputError:
         return UNKNOWN_FORMAT
     provider = str(span.attributes.get(PROVIDER) or named)
-    return {
-        "id": hashed("span", span.id),
-        "repository": hashed("group", span.group),
-        "provider": PROVIDERS.get(provider, ""),
-        **fields,
-        # A name of one's own, as of a fine-tuned model, may say whose it is.
-        "model": fields["model"] if is_same_model(model, known) else known,
-        "counts_of": REQUEST,
-        "input_tokens": float(tokens),
-        "digest": digest(features),
-        **base_features(features, table(fields["family"])),
-    }
+    # A name of one's own, as of a fine-tuned model, may say whose it is.
+    public = fields["model"] if is_same_model(model, known) else known
+    fields = {"provider": PROVIDERS.get(provider, ""), **fields, "model": public}
+    return SpanCall(span, fields, features, tokens)
 
 
 def _body(inputs: Mapping[str, Any]) -> dict[str, Any]:

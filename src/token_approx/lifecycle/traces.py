@@ -9,11 +9,13 @@ from mlflow.tracing.constant import TraceMetadataKey
 from mlflow.tracking import MlflowClient
 
 from token_approx.errors import InputError, UsageError
-from token_approx.labelling.spans import Span, span_records
+from token_approx.labelling.spans import Span, SpanCall, span_calls, span_records
 from token_approx.labelling.usage import OnProgress, UsageRecords, nothing_found
+from token_approx.lifecycle.feedback import models_noted
 from token_approx.text.ngrams import NgramTable, TableError
 
 PAGE = 100
+REMEDY = "Give experiments= whose calls were logged by mlflow.<provider>.autolog() without streaming."
 DESCRIBED = {"model": "model", "kind": "category", "repository": "source", "input_tokens": "input_tokens"}
 
 
@@ -33,9 +35,7 @@ class MlflowTraces:
         """
         self.experiments = [name.strip() for name in str(experiments).split(",") if name.strip()]
         if not self.experiments:
-            raise UsageError(
-                "reader=mlflow_traces needs experiments=<ids or names, with commas between them>."
-            )
+            raise UsageError("mlflow_traces needs experiments=<ids or names, with commas between them>.")
         try:
             moment = datetime.fromisoformat(since) if since else None
         except ValueError as error:
@@ -60,15 +60,22 @@ class MlflowTraces:
                 tables[family] = _shipped(family)
             return tables[family]
 
-        traces = (_spans(trace) for trace in self._traces(on_progress))
-        frame = span_records(traces, table, left_out, self.model)
+        frame = span_records(self._spans(on_progress), table, left_out, self.model)
         if frame.empty:
-            remedy = (
-                "Give experiments= whose calls were logged by mlflow.<provider>.autolog() without streaming."
-            )
-            raise InputError(nothing_found("request", left_out, remedy))
+            raise InputError(nothing_found("request", left_out, REMEDY))
         described = frame[list(DESCRIBED)].rename(columns=DESCRIBED)
         return UsageRecords(frame.to_parquet(index=False), described)
+
+    def calls(self, left_out: Tally[str], on_progress: OnProgress) -> Iterator[SpanCall]:
+        """Yield each call whose trace holds the whole request; `left_out` counts other spans by the reason.
+
+        Raises:
+            InputError: there is no such experiment.
+        """
+        return span_calls(self._spans(on_progress), left_out, self.model)
+
+    def _spans(self, on_progress: OnProgress) -> Iterator[list[Span]]:
+        return map(_spans, self._traces(on_progress))
 
     def _traces(self, on_progress: OnProgress) -> Iterator[Trace]:
         client, token, seen = MlflowClient(), None, 0
@@ -104,6 +111,7 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
 
 def _spans(trace: Trace) -> list[Span]:
     group = trace.info.trace_metadata.get(TraceMetadataKey.TRACE_SESSION) or trace.info.trace_id
+    noted = models_noted(trace.info)
     return [
         Span(
             id=f"{trace.info.trace_id} {span.span_id}",
@@ -113,6 +121,8 @@ def _spans(trace: Trace) -> list[Span]:
             inputs=span.inputs,
             attributes=span.attributes,
             failed=span.status.status_code == SpanStatusCode.ERROR,
+            moment=trace.info.timestamp_ms,
+            noted=noted.get(span.span_id, frozenset()),
         )
         for span in trace.data.spans
     ]

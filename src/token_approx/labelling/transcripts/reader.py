@@ -41,16 +41,28 @@ class Transcripts:
             UsageError: no path is given.
         """
         if not path:
-            raise UsageError("reader=transcripts needs logs. Give path=<file or folder of JSON Lines>.")
+            raise UsageError("transcripts needs logs. Give path=<file or folder of JSON Lines>.")
         self.path, self.model = Path(path).expanduser(), model
 
     def read(self, left_out: Tally[str], on_progress: OnProgress) -> UsageRecords:
         """Return one record per step whose growth is fully known; `left_out` counts the others by reason.
 
-        A file that cannot be read is counted too, and never named: its name may be a project's path.
-
         Raises:
             InputError: there is no log, or no step can be used.
+        """
+        records = list(self.steps(left_out, on_progress).records.values())
+        fields = ("model", "category", "source", "input_tokens")
+        described = pd.DataFrame([{name: getattr(record, name) for name in fields} for record in records])
+        return UsageRecords("".join(map(record_line, records)).encode(), described)
+
+    def steps(self, left_out: Tally[str], on_progress: OnProgress) -> Steps:
+        """Return the steps whose growth is fully known, at least one, with their weeks.
+
+        A file that cannot be read is counted in `left_out`, and never named: its name may be a project's
+        path.
+
+        Raises:
+            InputError: as `read`.
         """
         files = [self.path] if self.path.is_file() else sorted(self.path.rglob(LOG))
         if not files:
@@ -62,18 +74,16 @@ class Transcripts:
             except FileError:
                 left_out[UNREADABLE_FILE] += 1
             on_progress(len(files))
-        records = [record for record in steps.records.values() if self._wanted(record)]
-        if len(records) < len(steps.records):
-            left_out[OTHER_MODEL] += len(steps.records) - len(records)
-        if not records:
+        wanted = {name: record for name, record in steps.records.items() if self._wanted(record)}
+        if len(wanted) < len(steps.records):
+            left_out[OTHER_MODEL] += len(steps.records) - len(wanted)
+        if not wanted:
             raise InputError(
                 nothing_found(
                     "step", left_out, "Give path=<file or folder> of longer sessions, or no model=."
                 )
             )
-        fields = ("model", "category", "source", "input_tokens")
-        described = pd.DataFrame([{name: getattr(record, name) for name in fields} for record in records])
-        return UsageRecords("".join(map(record_line, records)).encode(), described)
+        return Steps(left_out, wanted, steps.weeks)
 
     def _wanted(self, record: Record) -> bool:
         return not self.model or record.model == self.model or is_same_model(record.model, self.model)

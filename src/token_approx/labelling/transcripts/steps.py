@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from token_approx.labelling.counters.protocol import STEP
 from token_approx.labelling.records import Record
+from token_approx.labelling.usage import week_of
 from token_approx.preparing.samples import ID_DIGITS
 from token_approx.text.features import features_of
 
@@ -45,8 +46,9 @@ REPEATED = "repeated step"
 class Call:
     """A call of a model: the tokens of its whole prompt and of its answer, None where they are not final.
 
-    `asked` has the ids of the tool calls in the answer, `thought` says whether there is thinking in it, and
-    `hidden` why the step before it and the step after it cannot be used, "" if they can.
+    `asked` has the ids of the tool calls in the answer, `thought` says whether there is thinking in it,
+    `hidden` why the step before it and the step after it cannot be used, "" if they can, and `moment` when
+    the answer came, as the log has it.
     """
 
     model: str
@@ -55,6 +57,7 @@ class Call:
     asked: list[str] = field(default_factory=list)
     thought: bool = False
     hidden: str = ""
+    moment: object = None
 
 
 @dataclass
@@ -75,10 +78,14 @@ class Appended:
 
 @dataclass
 class Steps:
-    """Collects the steps of one session after the other as records without any text."""
+    """Collects the steps of one session after the other as records without any text.
+
+    `weeks` has the ISO week of each record, by its id, "" where the log does not tell.
+    """
 
     left_out: Tally[str]
     records: dict[str, Record] = field(default_factory=dict)
+    weeks: dict[str, str] = field(default_factory=dict)
 
     def add(self, session: str, before: Call, appended: Appended, after: Call, *, thought: bool) -> None:
         """Add a step, or count why it is left out.
@@ -96,6 +103,7 @@ class Steps:
             self.left_out[MORE_THAN_SHOWN] += 1
         else:
             self.records[record.id] = record
+            self.weeks[record.id] = week_of(after.moment)
 
 
 def hashed(*parts: object) -> str:

@@ -1,0 +1,226 @@
+"""What was counted for usage, beside what a model estimates of it: requests in traces, steps of sessions."""
+
+import math
+import warnings
+from collections import Counter as Tally
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from token_approx import __version__
+from token_approx.errors import InputError, MissingExtraError
+from token_approx.estimator.bounds import evaluate
+from token_approx.estimator.catalogue import catalogue, is_same_model
+from token_approx.estimator.domain import out_of_domain
+from token_approx.estimator.estimator import Estimator
+from token_approx.estimator.request import features_total, shipped_request_model
+from token_approx.estimator.total import rounded
+from token_approx.fitting.bounds import DEFAULT_LEVEL
+from token_approx.labelling.counters.protocol import REQUEST, STEP
+from token_approx.labelling.exchanges import digest
+from token_approx.labelling.spans import REPEATED, UNKNOWN_MODEL
+from token_approx.labelling.transcripts.reader import Transcripts
+from token_approx.labelling.transcripts.steps import OTHER_MODEL
+from token_approx.labelling.usage import OnProgress, nothing_found, week_of
+from token_approx.lifecycle.feedback import TraceEstimate
+from token_approx.lifecycle.loading import URI, load_model
+from token_approx.lifecycle.traces import REMEDY, MlflowTraces
+from token_approx.reporting.drift import ESTIMATE, KIND, MODEL, TOKENS, UPPER, WEEK
+
+SHIPPED = "the shipped models"
+NO_MODEL = "no model of requests for its family"
+INCOMPLETE = "something in it cannot be counted"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Usage and estimates of it: `rows` as `reporting.drift` describes them, `name` that of the model.
+
+    `new` are estimates that their traces do not have as feedback yet. `notice` says what the estimates leave
+    out, "" for nothing.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    new: tuple[TraceEstimate, ...] = ()
+    notice: str = ""
+
+
+@dataclass(frozen=True)
+class _Model:
+    name: str
+    estimator: Estimator
+
+    @property
+    def bounded(self) -> bool:
+        return any(bound.confidence == DEFAULT_LEVEL for bound in self.estimator.upper)
+
+
+def watched_traces(
+    model: str, experiments: str, since: str, left_out: Tally[str], on_progress: OnProgress
+) -> Watched:
+    """Estimate the requests in traces by a model of whole requests, or each by its family's shipped one.
+
+    A request that was made several times in a week has one row, with the median of its counts. `left_out`
+    counts what has none, by the reason.
+
+    Raises:
+        UsageError, InputError: see `MlflowTraces`; or the model is not one of whole requests.
+    """
+    reader = MlflowTraces(experiments, since)
+    given = _given_of_requests(model)
+    rows: list[dict[str, Any]] = []
+    new: list[TraceEstimate] = []
+    for call in reader.calls(left_out, on_progress):
+        used = _used(given, call.fields["family"])
+        if used is None or call.fields["not_counted"]:
+            left_out[INCOMPLETE if used else NO_MODEL if given is None else OTHER_MODEL] += 1
+            continue
+        total = features_total(used.estimator, call.features)
+        upper = total.upper_bound(DEFAULT_LEVEL) if used.bounded else math.inf
+        known = {MODEL: call.fields["model"], WEEK: week_of(call.span.moment), KIND: call.fields["kind"]}
+        counted = {
+            TOKENS: call.tokens,
+            ESTIMATE: total.tokens,
+            UPPER: upper if upper < math.inf else math.nan,
+        }
+        rows.append(known | counted | {"digest": digest(call.features)})
+        if used.name not in call.span.noted:
+            trace, _, span = call.span.id.partition(" ")
+            bound = int(upper) if upper < math.inf else None
+            new.append(TraceEstimate(trace, span, used.name, total.tokens, bound))
+    if not rows:
+        raise InputError(nothing_found("request", left_out, REMEDY))
+    frame = pd.DataFrame(rows)
+    keys = [MODEL, WEEK, "digest"]
+    counts = frame.groupby(keys)[TOKENS].transform("median")
+    distinct = frame.assign(**{TOKENS: counts}).drop_duplicates(keys).drop(columns="digest")
+    if len(distinct) < len(frame):
+        left_out[REPEATED] += len(frame) - len(distinct)
+    return Watched(given.name if given else SHIPPED, distinct.reset_index(drop=True), tuple(new))
+
+
+def watched_transcripts(model: str, path: str, left_out: Tally[str], on_progress: OnProgress) -> Watched:
+    """Estimate the steps of coding agents' sessions, by a model of steps or of texts, or a catalogue's name.
+
+    Without a model, each step is estimated by the shipped one of texts of its own model. A model of texts
+    promises no bound of a step: nothing in it is for what frames a result.
+
+    Raises:
+        UsageError, InputError: see `Transcripts`; or the model is one of whole requests, or weighs what the
+            steps do not have.
+    """
+    reader = Transcripts(path)
+    given = _given_of_steps(model)
+    steps = reader.steps(left_out, on_progress)
+    rows = []
+    for name, record in steps.records.items():
+        used = given or _text_model(record.model)
+        if used is None or (given and not _is_of(given.estimator.model, record.model)):
+            left_out[UNKNOWN_MODEL if used is None else OTHER_MODEL] += 1
+            continue
+        known = {MODEL: record.model, WEEK: steps.weeks[name], KIND: record.category or ""}
+        rows.append(known | {TOKENS: record.input_tokens} | _of_step(used, record.features))
+    if not rows:
+        remedy = "Give a model= of those that the sessions used, or none."
+        raise InputError(nothing_found("step", left_out, remedy))
+    found = given.name if given else SHIPPED
+    notice = ""
+    if given is None or given.estimator.counts_of != STEP:
+        notice = (
+            f"The estimates of {found} are of texts: the constant that a provider adds to each tool result is"
+            " not in them, so they are low by it, and no bound is checked. Train on the steps to have both."
+        )
+    return Watched(found, pd.DataFrame(rows), notice=notice)
+
+
+def _given_of_requests(model: str) -> _Model | None:
+    if not model:
+        return None
+    loaded = load_model(model)
+    counts_of = loaded.estimator.counts_of
+    if counts_of != REQUEST:
+        raise InputError(
+            f"{loaded.name} estimates {counts_of or 'texts'}, and traces hold whole requests. Give a model of"
+            " requests (see docs/usage.md), or none for the shipped ones."
+        )
+    return _Model(loaded.name, loaded.estimator)
+
+
+def _used(given: _Model | None, family: str) -> _Model | None:
+    # The model for requests to a family, None where there is none.
+    if given is None:
+        return _shipped(family)
+    tables = {table.tokenizer for table in given.estimator.tables.values()} & catalogue().families.keys()
+    return given if not tables or family in tables else None
+
+
+@lru_cache(maxsize=16)
+def _shipped(family: str) -> _Model | None:
+    try:
+        return _Model(f"{family} of token-approx {__version__}", shipped_request_model(family))
+    except InputError:
+        return None
+
+
+def _given_of_steps(model: str) -> _Model | None:
+    if not model:
+        return None
+    if not URI.match(model) and not Path(model).exists():
+        try:
+            catalogue().find(model)
+        except InputError as error:
+            raise InputError(
+                f"model={model} is no file, and the catalogue has none so named: {error}"
+            ) from error
+        return _text_model(model)
+    loaded = load_model(model)
+    if loaded.estimator.counts_of == REQUEST:
+        raise InputError(
+            f"{loaded.name} estimates whole requests, and sessions' logs show steps. Give a model that was"
+            " trained on steps (see docs/usage.md), or the name of a model of texts."
+        )
+    return _Model(loaded.name, loaded.estimator)
+
+
+@lru_cache(maxsize=64)
+def _text_model(name: str) -> _Model | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a newer version of a known line
+            return _Model(name, Estimator.for_model(name))
+    except MissingExtraError:
+        raise
+    except InputError:
+        return None
+
+
+def _is_of(reference_model: str, model: str) -> bool:
+    # Whether a model, or a whole family of them, is the one that an estimator is of.
+    if is_same_model(reference_model, model):
+        return True
+    if reference_model not in catalogue().families:
+        return False
+    try:
+        return catalogue().find(model).family.name == reference_model
+    except InputError:
+        return False
+
+
+def _of_step(used: _Model, features: Mapping[str, float]) -> dict[str, float]:
+    estimator = used.estimator
+    lacking = [name for name in estimator.weights if name not in features]
+    if lacking:
+        raise InputError(
+            f"{used.name} weighs the feature {lacking[0]!r}, which the steps do not have. Name its table in"
+            " TOKEN_APPROX_TABLES, or train on steps."
+        )
+    linear_sum = estimator.linear_sum(features)
+    upper = math.nan
+    if estimator.counts_of == STEP and used.bounded and not out_of_domain(estimator.domain, features):
+        upper = math.ceil(evaluate(estimator.upper, linear_sum, DEFAULT_LEVEL))
+    return {ESTIMATE: rounded(linear_sum), UPPER: upper}
