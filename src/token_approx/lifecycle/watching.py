@@ -78,7 +78,8 @@ def watched_traces(
     for call in reader.calls(left_out, on_progress):
         used = _used(given, call.fields["family"])
         if used is None or call.fields["not_counted"]:
-            left_out[INCOMPLETE if used else NO_MODEL if given is None else OTHER_MODEL] += 1
+            reason = INCOMPLETE if used else NO_MODEL if given is None else OTHER_MODEL
+            left_out[reason] += 1
             continue
         total = features_total(used.estimator, call.features)
         upper = total.upper_bound(DEFAULT_LEVEL) if used.bounded else math.inf

@@ -40,9 +40,9 @@ def by_model_and_week(rows: pd.DataFrame, resamples: int, seed: int) -> pd.DataF
 
     `rows` (n,) have the columns `model`, `week` (ISO, "" if unknown), `kind`, and in tokens `input_tokens`,
     `estimate` and `upper_bound` (95 %; NaN where no bound is promised). `mape`, `bias_percent` (estimate
-    minus truth) and `p95_percent` are in percent of the truth, over rows of 20 tokens or more (over all where there
-    is none); `_low` and `_high` are 95 % intervals over resampled rows. `coverage` is the percentage of the
-    `bounded` rows whose bound holds, with its Clopper-Pearson 95 % interval.
+    minus truth) and `p95_percent` are in percent of the truth, over rows of 20 tokens or more (over all where
+    there is none); `_low` and `_high` are 95 % intervals over resampled rows. `coverage` is the percentage
+    of the `bounded` rows whose bound holds, with its Clopper-Pearson 95 % interval.
 
     Source: Clopper, C. J., Pearson, E. S. (1934). The use of confidence or fiducial limits illustrated in the
     case of the binomial. Biometrika 26(4).

@@ -53,7 +53,7 @@ def watch(config: DictConfig, limits: Mapping[str, float]) -> None:
         mlflow.set_tags({name: tag for name, tag in tags.items() if tag})
         written = write_feedback(found.new) if config.feedback else 0
         _summary(found, weeks, jumps, left_out, written if config.feedback else None, run)
-        check(f"{found.name} no longer holds", weeks, kinds, limits, AGAIN[source])
+        check(f"the estimates of {found.name} no longer hold", weeks, kinds, limits, AGAIN[source])
 
 
 def tables_of(rows: pd.DataFrame, resamples: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
