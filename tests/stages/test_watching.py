@@ -84,7 +84,7 @@ def test_drift_is_found_by_model_and_week(
     assert ended.value.code == 7
     printed = capsys.readouterr()
     assert printed.err.startswith(
-        "error: the estimates of the shipped models no longer hold: For gpt-4o MAPE is "
+        "error: the estimates of the shipped models no longer hold: for gpt-4o MAPE is "
     )
     assert "worst in 2026-W05 (2" in printed.err
     assert "the 95 % bound holds for 66.7 % of 36 (at most 81.4 % by its interval)" in printed.err
@@ -163,9 +163,9 @@ def test_a_bound_that_holds_too_rarely_fails(
     assert ended.value.code == 7
     printed = capsys.readouterr()
     assert printed.err == (
-        "error: the estimates of token-approx-requests-openai/1 no longer hold: For gpt-4o the 95 % bound"
-        " holds for 0.0 % of 12 (at most 26.5 % by its interval); worst in 2026-W03 (0.0 %). Make records of these calls"
-        " (-e usage -P reader=mlflow_traces), and train on them.\n"
+        "error: the estimates of token-approx-requests-openai/1 no longer hold: for gpt-4o the 95 % bound"
+        " holds for 0.0 % of 12 (at most 26.5 % by its interval), worst in 2026-W03 (0.0 %)."
+        " Make records of these calls (-e usage -P reader=mlflow_traces), and train on them.\n"
     )
     assert "left out  12 (12 another model)" in printed.out
     assert last_run().data.tags["model"] == "token-approx-requests-openai/1"
@@ -237,8 +237,8 @@ def test_sessions_of_agents(
         stage(*given, f"model={model}", "max_mape=10")
     assert ended.value.code == 7
     printed = capsys.readouterr()
-    assert "For gpt-5.5 MAPE is " in printed.err
-    assert "worst in 2026-W04 (2" in printed.err, printed.err
+    assert "for gpt-5.5 MAPE is " in printed.err
+    assert "worst in 2026-W04 (3" in printed.err, printed.err
     assert "the 95 % bound holds for 50.0 % of 50" in printed.err
     assert printed.err.endswith("Make records of these sessions (-e usage), and train on them.\n")
     assert "left out  1 (1 another model)" in printed.out

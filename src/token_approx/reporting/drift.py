@@ -98,12 +98,10 @@ def findings(weeks: pd.DataFrame, kinds: pd.DataFrame, limits: Mapping[str, floa
         mine, whole = kinds[kinds[MODEL] == model], own[own[WEEK] == ALL].iloc[0]
         for limit, most in limits.items():
             column, name = LIMITED[limit]
-            over = own[_beyond(own, column, most)]
-            if len(over):
-                worst = over.iloc[0]
-                named = "" if worst[WEEK] == ALL else f" in {worst[WEEK]}"
-                reason = f"{name} is {worst[column]:.2f} %{named}, over {limit}={most:g}"
-                found.append(Finding(str(model), reason + _worst(own, mine, column)))
+            if any(_beyond(own, column, most)):
+                worst = _worst(own, mine, column)
+                reason = f"{name} is {whole[column]:.2f} %{worst}, over {limit}={most:g}"
+                found.append(Finding(str(model), reason))
         if whole["coverage_high"] < 100 * DEFAULT_LEVEL:
             reason = (
                 f"the {100 * DEFAULT_LEVEL:g} % bound holds for {whole['coverage']:.1f} % of"
@@ -181,10 +179,10 @@ def _worst(weeks: pd.DataFrame, kinds: pd.DataFrame, column: str) -> str:
     # The week and the kind that are worst by a column, in words.
     places = []
     named = weeks[~weeks[WEEK].isin([ALL, ""])]
-    for table, label, word in ((named, WEEK, ""), (kinds[kinds[KIND] != ""], KIND, "the kind ")):
+    for table, label, word in ((named, WEEK, "in "), (kinds[kinds[KIND] != ""], KIND, "for ")):
         known = table.dropna(subset=[column])
-        if len(known) > (word != ""):  # a single kind is no news
+        if len(known) > (label == KIND):  # a single kind is no news
             by = known[column].abs() * (-1 if column == "coverage" else 1)
             worst = known.iloc[int(by.to_numpy().argmax())]
             places.append(f"{word}{worst[label]} ({worst[column]:.1f} %)")
-    return f"; worst in {' and '.join(places)}" if places else ""
+    return f", worst {' and '.join(places)}" if places else ""

@@ -78,7 +78,7 @@ def _told(found: Iterable[drift.Finding]) -> str:
     reasons: dict[str, list[str]] = {}
     for each in found:
         reasons.setdefault(each.model, []).append(each.reason)
-    return ". ".join(f"For {model} {', and '.join(told)}" for model, told in reasons.items())
+    return "; ".join(f"for {model} {', and '.join(told)}" for model, told in reasons.items())
 
 
 def _log(run: Run, weeks: pd.DataFrame, kinds: pd.DataFrame, left_out: Mapping[str, int]) -> None:
@@ -107,13 +107,11 @@ def _summary(
             "week": weeks[drift.WEEK].replace("", "unknown"),
             "number": weeks["records"],
             "MAPE %": weeks["mape"],
-            "bias %": weeks["bias_percent"],
-            "95 % interval": [
-                f"{low:+.2f} to {high:+.2f}"
-                for low, high in zip(weeks["bias_low"], weeks["bias_high"], strict=True)
+            "bias % (95 % interval)": [
+                f"{bias:+.1f} ({low:+.1f} to {high:+.1f})"
+                for bias, low, high in weeks[["bias_percent", "bias_low", "bias_high"]].to_numpy()
             ],
-            "p95 %": weeks["p95_percent"],
-            "95 % bound holds": [
+            "bound holds": [
                 f"{share:.1f} % of {number}" if number else "none"
                 for share, number in zip(weeks["coverage"], weeks["bounded"], strict=True)
             ],
