@@ -84,7 +84,7 @@ def test_what_is_over_a_limit_is_named() -> None:
     (found,) = drift.findings(weeks, kinds, {"max_mape": 5})
     assert found.model == "bad"
     assert found.reason == (
-        "MAPE is 1.69 %, worst in 2026-W02 (12.0 %) and for tools (12.0 %), over max_mape=5"
+        "MAPE is 1.74 %, worst in 2026-W02 (12.0 %) and for tools (12.0 %), over max_mape=5"
     )
     assert drift.findings(weeks, kinds, {"max_mape": 13, "max_bias_percent": 13}) == []
     assert [each.reason.split(",")[0] for each in drift.findings(weeks, kinds, {"max_bias_percent": 5})] == [

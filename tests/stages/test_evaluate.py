@@ -155,7 +155,8 @@ def test_drift_is_an_exit_code(
         error = capsys.readouterr().err
         assert error == (
             f"error: token-approx-made-up/1 no longer holds for {records}:"
-            f" for made-up {found} %, over {limit}. Look at its run, label fresh samples, and train on them.\n"
+            f" for made-up {found} %, over {limit}."
+            " Look at its run, label fresh samples, and train on them.\n"
         )
         assert last_run().info.status == "FAILED"
         assert last_run().data.metrics["evaluate/mape"] == pytest.approx(20, abs=0.1)

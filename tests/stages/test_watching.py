@@ -121,7 +121,7 @@ def test_drift_is_found_by_model_and_week(
         (noted,) = [each for each in trace.info.assessments if each.name == NAME]
         (span,) = trace.data.spans
         body = {name: value for name, value in span.inputs.items() if isinstance(value, list | str | int)}
-        total = Estimator.for_model(body["model"]).request(body)
+        total = Estimator.for_model(str(body["model"])).request(body)
         family = "o200k_base" if body["model"] == "gpt-4o" else "claude_4_7"
         assert noted.value == total.tokens
         assert noted.span_id == span.span_id
