@@ -1,34 +1,35 @@
 """What was counted for usage, beside what a model estimates of it: requests in traces, steps of sessions."""
 
 import math
-import warnings
 from collections import Counter as Tally
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from token_approx import __version__
-from token_approx.errors import InputError, MissingExtraError
+from token_approx.errors import InputError
 from token_approx.estimator.bounds import evaluate
-from token_approx.estimator.catalogue import catalogue, is_same_model
 from token_approx.estimator.domain import out_of_domain
-from token_approx.estimator.estimator import Estimator
-from token_approx.estimator.request import features_total, shipped_request_model
+from token_approx.estimator.request import features_total
 from token_approx.estimator.total import rounded
 from token_approx.fitting.bounds import DEFAULT_LEVEL
-from token_approx.labelling.counters.protocol import REQUEST, STEP
+from token_approx.labelling.counters.protocol import STEP
 from token_approx.labelling.exchanges import digest
 from token_approx.labelling.spans import REPEATED, UNKNOWN_MODEL
 from token_approx.labelling.transcripts.reader import Transcripts
 from token_approx.labelling.transcripts.steps import OTHER_MODEL
 from token_approx.labelling.usage import OnProgress, nothing_found, week_of
 from token_approx.lifecycle.feedback import TraceEstimate
-from token_approx.lifecycle.loading import URI, load_model
 from token_approx.lifecycle.traces import REMEDY, MlflowTraces
+from token_approx.lifecycle.watching_models import (
+    UsedModel,
+    given_of_requests,
+    given_of_steps,
+    is_of,
+    of_requests,
+    of_texts,
+)
 from token_approx.reporting.drift import ESTIMATE, KIND, MODEL, TOKENS, UPPER, WEEK
 
 SHIPPED = "the shipped models"
@@ -50,16 +51,6 @@ class Watched:
     notice: str = ""
 
 
-@dataclass(frozen=True)
-class _Model:
-    name: str
-    estimator: Estimator
-
-    @property
-    def bounded(self) -> bool:
-        return any(bound.confidence == DEFAULT_LEVEL for bound in self.estimator.upper)
-
-
 def watched_traces(
     model: str, experiments: str, since: str, left_out: Tally[str], on_progress: OnProgress
 ) -> Watched:
@@ -72,11 +63,11 @@ def watched_traces(
         UsageError, InputError: see `MlflowTraces`; or the model is not one of whole requests.
     """
     reader = MlflowTraces(experiments, since)
-    given = _given_of_requests(model)
+    given = given_of_requests(model)
     rows: list[dict[str, Any]] = []
     new: list[TraceEstimate] = []
     for call in reader.calls(left_out, on_progress):
-        used = _used(given, call.fields["family"])
+        used = of_requests(given, call.fields["family"])
         if used is None or call.fields["not_counted"]:
             reason = INCOMPLETE if used else NO_MODEL if given is None else OTHER_MODEL
             left_out[reason] += 1
@@ -116,12 +107,12 @@ def watched_transcripts(model: str, path: str, left_out: Tally[str], on_progress
             steps do not have.
     """
     reader = Transcripts(path)
-    given = _given_of_steps(model)
+    given = given_of_steps(model)
     steps = reader.steps(left_out, on_progress)
     rows = []
     for name, record in steps.records.items():
-        used = given or _text_model(record.model)
-        if used is None or (given and not _is_of(given.estimator.model, record.model)):
+        used = given or of_texts(record.model)
+        if used is None or (given and not is_of(given.estimator.model, record.model)):
             left_out[UNKNOWN_MODEL if used is None else OTHER_MODEL] += 1
             continue
         known = {MODEL: record.model, WEEK: steps.weeks[name], KIND: record.category or ""}
@@ -139,80 +130,7 @@ def watched_transcripts(model: str, path: str, left_out: Tally[str], on_progress
     return Watched(found, pd.DataFrame(rows), notice=notice)
 
 
-def _given_of_requests(model: str) -> _Model | None:
-    if not model:
-        return None
-    loaded = load_model(model)
-    counts_of = loaded.estimator.counts_of
-    if counts_of != REQUEST:
-        raise InputError(
-            f"{loaded.name} estimates {counts_of or 'texts'}, and traces hold whole requests. Give a model of"
-            " requests (see docs/usage.md), or none for the shipped ones."
-        )
-    return _Model(loaded.name, loaded.estimator)
-
-
-def _used(given: _Model | None, family: str) -> _Model | None:
-    # The model for requests to a family, None where there is none.
-    if given is None:
-        return _shipped(family)
-    tables = {table.tokenizer for table in given.estimator.tables.values()} & catalogue().families.keys()
-    return given if not tables or family in tables else None
-
-
-@lru_cache(maxsize=16)
-def _shipped(family: str) -> _Model | None:
-    try:
-        return _Model(f"{family} of token-approx {__version__}", shipped_request_model(family))
-    except InputError:
-        return None
-
-
-def _given_of_steps(model: str) -> _Model | None:
-    if not model:
-        return None
-    if not URI.match(model) and not Path(model).exists():
-        try:
-            catalogue().find(model)
-        except InputError as error:
-            raise InputError(
-                f"model={model} is no file, and the catalogue has none so named: {error}"
-            ) from error
-        return _text_model(model)
-    loaded = load_model(model)
-    if loaded.estimator.counts_of == REQUEST:
-        raise InputError(
-            f"{loaded.name} estimates whole requests, and sessions' logs show steps. Give a model that was"
-            " trained on steps (see docs/usage.md), or the name of a model of texts."
-        )
-    return _Model(loaded.name, loaded.estimator)
-
-
-@lru_cache(maxsize=64)
-def _text_model(name: str) -> _Model | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a newer version of a known line
-            return _Model(name, Estimator.for_model(name))
-    except MissingExtraError:
-        raise
-    except InputError:
-        return None
-
-
-def _is_of(reference_model: str, model: str) -> bool:
-    # Whether a model, or a whole family of them, is the one that an estimator is of.
-    if is_same_model(reference_model, model):
-        return True
-    if reference_model not in catalogue().families:
-        return False
-    try:
-        return catalogue().find(model).family.name == reference_model
-    except InputError:
-        return False
-
-
-def _of_step(used: _Model, features: Mapping[str, float]) -> dict[str, float]:
+def _of_step(used: UsedModel, features: Mapping[str, float]) -> dict[str, float]:
     estimator = used.estimator
     lacking = [name for name in estimator.weights if name not in features]
     if lacking:
