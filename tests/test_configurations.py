@@ -55,7 +55,12 @@ def test_mlproject_defaults_are_the_configuration_s(entry_point: str, stage: str
     assert defaults.pop("overrides") == ""
     # An empty parameter is an empty list where the configuration has a list.
     given = {name: (groups | config)[name] for name in defaults}
-    assert defaults == {name: "" if value == [] else str(value) for name, value in given.items()}
+    assert defaults == {name: as_text(value) for name, value in given.items()}
+
+
+def as_text(value: object) -> str:
+    """Return a value of a configuration as a parameter has it."""
+    return "" if value == [] else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def overrides(group: str, option: str, folder: Path) -> list[str]:

@@ -30,7 +30,7 @@ class UnfinishedError(TokenApproxError):
 
 
 class DriftError(TokenApproxError):
-    """Raised where a model's error on labelled records is larger than the limit that was given."""
+    """Raised where a model's error is larger than the limit that was given, or its bound holds too rarely."""
 
 
 class OutOfDomainWarning(UserWarning):

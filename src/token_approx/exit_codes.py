@@ -36,7 +36,7 @@ MEANINGS = {
     MISSING_EXTRA: "a library of an optional extra is not installed",
     STORE: "MLflow's server or a database could not be reached or used",
     UNFINISHED: "samples are missing: run the same command again",
-    DRIFT: "the model's error is over the limit",
+    DRIFT: "a model's error is over the limit, or its bound holds too rarely",
     USAGE: "wrong usage",
     UNEXPECTED: "an unexpected error, which is a fault of token-approx",
     INTERRUPTED: "interrupted",

@@ -2,12 +2,14 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 CACHED = 100
+
+Count = Callable[[dict[str, Any]], int]
 
 
 def tokens_of(body: Any) -> int:  # noqa: ANN401 - whatever is sent
@@ -16,8 +18,8 @@ def tokens_of(body: Any) -> int:  # noqa: ANN401 - whatever is sent
 
 
 @contextmanager
-def chat_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Run the server; yield its address and the list that the bodies it gets go to."""
+def chat_server(count: Count = tokens_of) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Run the server, which counts by a rule; yield its address and the list that the bodies go to."""
     bodies: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -29,7 +31,9 @@ def chat_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             elif body.get("stream"):
                 self._send(200, "text/event-stream", _stream(body))
             else:
-                self._send(200, "application/json", json.dumps(_answer(self.path, body)).encode())
+                self._send(
+                    200, "application/json", json.dumps(_answer(self.path, body, count(body))).encode()
+                )
 
         def _send(self, status: int, kind: str, content: bytes) -> None:
             self.send_response(status)
@@ -52,10 +56,10 @@ def chat_server() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.server_close()
 
 
-def _answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
+def _answer(path: str, body: dict[str, Any], tokens: int) -> dict[str, Any]:
     message: dict[str, Any]
     usage: dict[str, Any]
-    tokens, model = tokens_of(body), body.get("model")
+    model = body.get("model")
     if path.endswith(":generateContent"):
         content = {"role": "model", "parts": [{"text": "Yes."}]}
         usage = {"promptTokenCount": tokens, "candidatesTokenCount": 2, "totalTokenCount": tokens + 2}

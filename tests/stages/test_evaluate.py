@@ -139,25 +139,48 @@ def test_drift_is_an_exit_code(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A provider that counts a quarter more: past a limit, one line, exit code 7, and a run that failed."""
-    uri, records = register(coefs), make_records(30, noise=0)
+    wide = [line | {"factor": 1.3} for line in coefs["upper_bound"]]
+    uri, records = register(coefs | {"upper_bound": wide}), make_records(30, noise=0)
     rows = [json.loads(line) for line in records.read_text().splitlines()]
     records.write_text(
         "".join(json.dumps(row | {"input_tokens": round(row["input_tokens"] * 1.25)}) + "\n" for row in rows)
     )
     given = (f"model={uri}", f"records={records}")
     assert stage(*given, "max_mape=21", "max_bias_percent=21").info.status == "FINISHED"
-    for limit, found in (("max_mape=19", "mape is 19.98"), ("max_bias_percent=19", "bias_percent is -19.98")):
+    for limit, found in (("max_mape=19", "MAPE is 19.98"), ("max_bias_percent=19", "bias is -19.98")):
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             stage(*given, limit)
         assert ended.value.code == 7
         error = capsys.readouterr().err
         assert error == (
-            f"error: {found} %, over {limit}: token-approx-made-up/1 no longer holds for {records}."
+            f"error: token-approx-made-up/1 no longer holds for {records}:"
+            f" for made-up {found} %, over {limit}."
             " Look at its run, label fresh samples, and train on them.\n"
         )
         assert last_run().info.status == "FAILED"
         assert last_run().data.metrics["evaluate/mape"] == pytest.approx(20, abs=0.1)
+
+
+def test_a_bound_that_holds_too_rarely_is_drift(
+    stage: Callable[..., Run],
+    register: Register,
+    coefs: dict[str, Any],
+    make_records: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Without a limit a bound below its level by more than its interval fails; out of the domain, none."""
+    short = [line | {"factor": 0.9} for line in coefs["upper_bound"]]
+    uri, records = register(coefs | {"upper_bound": short}), make_records(30, noise=0)
+    with pytest.raises(SystemExit) as ended:
+        stage(f"model={uri}", f"records={records}")
+    assert ended.value.code == 7
+    assert (
+        "for made-up the 95 % bound holds for 0.0 % of 30 (at most 11.6 % by its interval)."
+        in capsys.readouterr().err
+    )
+    uri = register(coefs | {"upper_bound": short, "domain": {"bytes": [0.0, 10.0]}})
+    assert stage(f"model={uri}", f"records={records}").info.status == "FINISHED"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def request_total(
     features = read_request(body, model, wire_format)
     if otherwise and not features.model:
         features = read_request(body, otherwise, wire_format)
-    return _total(estimator, features)
+    return features_total(estimator, features)
 
 
 def messages_total(estimator: "Estimator", messages: Any, model: str, *, first: bool) -> RequestTotal:  # noqa: ANN401 - a mapping or several
@@ -93,10 +93,15 @@ def messages_total(estimator: "Estimator", messages: Any, model: str, *, first: 
     if not first:
         counts = {name: number for name, number in features.counts.items() if name != "requests"}
         features = replace(features, counts=counts)
-    return _total(estimator, features)
+    return features_total(estimator, features)
 
 
-def _total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
+def features_total(estimator: "Estimator", features: RequestFeatures) -> RequestTotal:
+    """Return the total of a request that was read, by an estimator of whole requests.
+
+    Raises:
+        InputError: the estimator counts something else.
+    """
     if estimator.counts_of != REQUEST:
         raise InputError(
             f"the model of {estimator.model} counts {estimator.counts_of}. Give a model of whole requests."

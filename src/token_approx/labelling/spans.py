@@ -14,6 +14,7 @@ from token_approx.labelling.exchanges import Table, described, digest, distinct
 from token_approx.labelling.observations import REPEATED, Observation, of_request
 from token_approx.labelling.observations import distinct as distinct_requests
 from token_approx.labelling.transcripts.steps import hashed
+from token_approx.requests import RequestFeatures
 from token_approx.requests.named import base_features
 
 CHAT_MODEL, LLM = "CHAT_MODEL", "LLM"
@@ -42,7 +43,11 @@ OTHER_MODEL = "another model"
 
 @dataclass(frozen=True)
 class Span:
-    """A span as MLflow has it; `group` is its session's name or its trace's, `failed` whether it failed."""
+    """A span as MLflow has it; `group` is its session's name or its trace's, `failed` whether it failed.
+
+    `moment` is when its trace began, in milliseconds since 1970; `noted` names the models whose estimate
+    stands beside it already.
+    """
 
     id: str
     parent: str | None
@@ -51,6 +56,35 @@ class Span:
     inputs: Any
     attributes: Mapping[str, Any]
     failed: bool = False
+    moment: int | None = None
+    noted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SpanCall:
+    """A call whose span holds the whole request: its features, and the tokens that were counted for it.
+
+    `fields` is what a record says of it besides, with a public name for its model.
+    """
+
+    span: Span
+    fields: Mapping[str, Any]
+    features: RequestFeatures
+    tokens: int
+
+
+def span_calls(traces: Iterable[Sequence[Span]], left_out: Tally[str], model: str = "") -> Iterator[SpanCall]:
+    """Yield the calls in the spans of traces; with `model` those of other models are left out.
+
+    `left_out` counts spans that cannot be used, by the reason.
+    """
+    for spans in traces:
+        for span in _leaves(spans, left_out):
+            found = _call(span, model)
+            if isinstance(found, str):
+                left_out[found] += 1
+            else:
+                yield found
 
 
 def span_records(
@@ -58,17 +92,21 @@ def span_records(
 ) -> pd.DataFrame:
     """Return one row of features for each distinct request in the spans of traces, as `request_records` does.
 
-    With `model` the requests of other models are left out. `left_out` counts spans that cannot be used, by
-    the reason. The rows hold no text; `repository` is a hash of the session, or of the trace without one.
+    `left_out` and `model` are as for `span_calls`. The rows hold no text; `repository` is a hash of the
+    session, or of the trace without one.
     """
-    rows = []
-    for spans in traces:
-        for span in _leaves(spans, left_out):
-            found = _row(span, table, model)
-            if isinstance(found, str):
-                left_out[found] += 1
-            else:
-                rows.append(found)
+    rows = [
+        {
+            "id": hashed("span", call.span.id),
+            "repository": hashed("group", call.span.group),
+            **call.fields,
+            "counts_of": REQUEST,
+            "input_tokens": float(call.tokens),
+            "digest": digest(call.features),
+            **base_features(call.features, table(call.fields["family"])),
+        }
+        for call in span_calls(traces, left_out, model)
+    ]
     if not rows:
         return pd.DataFrame()
     frame = distinct(pd.DataFrame(rows))
@@ -101,7 +139,7 @@ def span_observations(
 ) -> list[Observation]:
     """Return the distinct requests in the spans of traces with their texts, in memory; of any model.
 
-    `model` and `left_out` are as those of `span_records`.
+    `model` and `left_out` are as those of `span_calls`.
     """
     found = []
     for spans in traces:
@@ -124,7 +162,7 @@ def _observed(span: Span, wanted: str) -> Observation | str:
         return UNKNOWN_FORMAT
 
 
-def _row(span: Span, table: Table, wanted: str) -> dict[str, Any] | str:
+def _call(span: Span, wanted: str) -> SpanCall | str:
     sent = _sent(span, wanted)
     if isinstance(sent, str):
         return sent
@@ -137,25 +175,17 @@ def _row(span: Span, table: Table, wanted: str) -> dict[str, Any] | str:
     except InputError:
         return UNKNOWN_FORMAT
     provider = str(span.attributes.get(PROVIDER) or span.attributes.get(FORMAT) or "")
-    return {
-        "id": hashed("span", span.id),
-        "repository": hashed("group", span.group),
-        "provider": PROVIDERS.get(provider, ""),
-        **fields,
-        # A name of one's own, as of a fine-tuned model, may say whose it is.
-        "model": fields["model"] if is_same_model(sent.model, known) else known,
-        "counts_of": REQUEST,
-        "input_tokens": sent.tokens,
-        "digest": digest(features),
-        **base_features(features, table(fields["family"])),
-    }
+    # A name of one's own, as of a fine-tuned model, may say whose it is.
+    public = fields["model"] if is_same_model(sent.model, known) else known
+    fields = {"provider": PROVIDERS.get(provider, ""), **fields, "model": public}
+    return SpanCall(span, fields, features, sent.tokens)
 
 
 class _Sent(NamedTuple):
     body: dict[str, Any]
     model: str
     format: str
-    tokens: float
+    tokens: int
 
 
 def _sent(span: Span, wanted: str) -> _Sent | str:
@@ -173,7 +203,7 @@ def _sent(span: Span, wanted: str) -> _Sent | str:
     model = str(body.get("model") or body.get("modelId") or span.attributes.get(MODEL) or "")
     if wanted and not is_same_model(model, wanted):
         return OTHER_MODEL
-    return _Sent(body, model, WIRE_FORMATS[named], float(tokens))
+    return _Sent(body, model, WIRE_FORMATS[named], tokens)
 
 
 def _body(inputs: Mapping[str, Any]) -> dict[str, Any]:

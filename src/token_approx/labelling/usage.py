@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pandas as pd
@@ -42,6 +43,24 @@ class UsageReader(Protocol):
             InputError: there is no record.
         """
         ...
+
+
+def week_of(moment: object) -> str:
+    """Return the ISO week, in UTC, of a moment (ISO 8601, or milliseconds since 1970); "" where it is none.
+
+    >>> week_of("2026-01-31T23:59:00Z"), week_of(1_769_904_000_000), week_of("yesterday"), week_of(None)
+    ('2026-W05', '2026-W05', '', '')
+    """
+    try:
+        if isinstance(moment, int):
+            found = datetime.fromtimestamp(moment / 1000, UTC)
+        else:
+            found = datetime.fromisoformat(str(moment))
+        found = found.astimezone(UTC) if found.tzinfo else found
+    except (ValueError, OverflowError, OSError):
+        return ""
+    year, week, _ = found.isocalendar()
+    return f"{year}-W{week:02}"
 
 
 def nothing_found(what: str, left_out: Tally[str], remedy: str) -> str:

@@ -11,8 +11,9 @@ from mlflow.tracking import MlflowClient
 from token_approx.errors import InputError, UsageError
 from token_approx.labelling.exchanges import table_of_family
 from token_approx.labelling.observations import Observation
-from token_approx.labelling.spans import Span, span_observations, span_records
+from token_approx.labelling.spans import Span, SpanCall, span_calls, span_observations, span_records
 from token_approx.labelling.usage import OnProgress, UsageRecords, nothing_found, request_usage
+from token_approx.lifecycle.feedback import models_noted
 
 PAGE = 100
 REMEDY = "Give experiments= whose calls were logged by mlflow.<provider>.autolog() without streaming."
@@ -34,9 +35,7 @@ class MlflowTraces:
         """
         self.experiments = [name.strip() for name in str(experiments).split(",") if name.strip()]
         if not self.experiments:
-            raise UsageError(
-                "reader=mlflow_traces needs experiments=<ids or names, with commas between them>."
-            )
+            raise UsageError("mlflow_traces needs experiments=<ids or names, with commas between them>.")
         try:
             moment = datetime.fromisoformat(since) if since else None
         except ValueError as error:
@@ -54,8 +53,7 @@ class MlflowTraces:
         Raises:
             InputError: there is no such experiment, or no request can be used.
         """
-        traces = (_spans(trace) for trace in self._traces(on_progress))
-        frame = span_records(traces, table_of_family, left_out, self.model)
+        frame = span_records(self._spans(on_progress), table_of_family, left_out, self.model)
         if frame.empty:
             raise InputError(nothing_found("request", left_out, REMEDY))
         return request_usage(frame)
@@ -66,11 +64,21 @@ class MlflowTraces:
         Raises:
             InputError: there is no such experiment, or no request can be used.
         """
-        traces = (_spans(trace) for trace in self._traces(on_progress))
-        found = span_observations(traces, left_out, self.model)
+        found = span_observations(self._spans(on_progress), left_out, self.model)
         if not found:
             raise InputError(nothing_found("request", left_out, REMEDY))
         return found
+
+    def calls(self, left_out: Tally[str], on_progress: OnProgress) -> Iterator[SpanCall]:
+        """Yield each call whose trace holds the whole request; `left_out` counts other spans by the reason.
+
+        Raises:
+            InputError: there is no such experiment.
+        """
+        return span_calls(self._spans(on_progress), left_out, self.model)
+
+    def _spans(self, on_progress: OnProgress) -> Iterator[list[Span]]:
+        return map(_spans, self._traces(on_progress))
 
     def _traces(self, on_progress: OnProgress) -> Iterator[Trace]:
         client, token, seen = MlflowClient(), None, 0
@@ -106,6 +114,7 @@ def _experiment_id(client: MlflowClient, name: str) -> str:
 
 def _spans(trace: Trace) -> list[Span]:
     group = trace.info.trace_metadata.get(TraceMetadataKey.TRACE_SESSION) or trace.info.trace_id
+    noted = models_noted(trace.info)
     return [
         Span(
             id=f"{trace.info.trace_id} {span.span_id}",
@@ -115,6 +124,8 @@ def _spans(trace: Trace) -> list[Span]:
             inputs=span.inputs,
             attributes=span.attributes,
             failed=span.status.status_code == SpanStatusCode.ERROR,
+            moment=trace.info.timestamp_ms,
+            noted=noted.get(span.span_id, frozenset()),
         )
         for span in trace.data.spans
     ]

@@ -147,6 +147,7 @@ def _assistant(row: Fields, message: Fields, conversation: _Conversation, lines:
             last.after.hide(BRANCH)
         last = _Answer(plain_model(model), name=name)
         conversation.open(last)
+    last.moment = row.get("timestamp")
     if isinstance(row.get("uuid"), str):
         lines.answers[row["uuid"]] = name
     _usage(message, last)

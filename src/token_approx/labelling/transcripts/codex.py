@@ -98,6 +98,7 @@ def read_codex(rows: Iterable[Fields | None], session: str, steps: Steps) -> Non
             case "response_item":
                 _item(payload, state)
             case "event_msg":
+                state.answer.moment = row.get("timestamp")
                 _event(payload, state)
             case "compacted":
                 state.hide(COMPACTION)

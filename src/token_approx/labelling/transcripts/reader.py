@@ -42,18 +42,16 @@ class Transcripts:
             UsageError: no path is given.
         """
         if not path:
-            raise UsageError("reader=transcripts needs logs. Give path=<file or folder of JSON Lines>.")
+            raise UsageError("transcripts needs logs. Give path=<file or folder of JSON Lines>.")
         self.path, self.model = Path(path).expanduser(), model
 
     def read(self, left_out: Tally[str], on_progress: OnProgress) -> UsageRecords:
         """Return one record per step whose growth is fully known; `left_out` counts the others by reason.
 
-        A file that cannot be read is counted too, and never named: its name may be a project's path.
-
         Raises:
             InputError: there is no log, or no step can be used.
         """
-        records = self._steps(Steps(left_out), on_progress)
+        records = list(self.steps(left_out, on_progress).records.values())
         fields = ("model", "category", "source", "input_tokens")
         described = pd.DataFrame([{name: getattr(record, name) for name in fields} for record in records])
         return UsageRecords("".join(map(record_line, records)).encode(), described)
@@ -64,7 +62,7 @@ class Transcripts:
         Raises:
             InputError: there is no log, or no step can be used.
         """
-        steps = Steps(left_out, texts={})
+        steps = self.steps(left_out, on_progress, with_texts=True)
         return [
             Observation(
                 model=record.model,
@@ -74,30 +72,38 @@ class Transcripts:
                 texts=(steps.texts or {})[record.id],
                 framing={name: record.features[name] for name in OF_STEPS},
             )
-            for record in self._steps(steps, on_progress)
+            for record in steps.records.values()
         ]
 
-    def _steps(self, steps: Steps, on_progress: OnProgress) -> list[Record]:
-        left_out = steps.left_out
+    def steps(self, left_out: Tally[str], on_progress: OnProgress, *, with_texts: bool = False) -> Steps:
+        """Return the steps whose growth is fully known, at least one, with their weeks, and texts if asked.
+
+        A file that cannot be read is counted in `left_out`, and never named: its name may be a project's
+        path.
+
+        Raises:
+            InputError: as `read`.
+        """
         files = [self.path] if self.path.is_file() else sorted(self.path.rglob(LOG))
         if not files:
             raise InputError("path= leads to no session log. Give a JSON Lines file, or a folder of them.")
+        steps = Steps(left_out, texts={} if with_texts else None)
         for file in files:
             try:
                 _read(file, steps)
             except FileError:
                 left_out[UNREADABLE_FILE] += 1
             on_progress(len(files))
-        records = [record for record in steps.records.values() if self._wanted(record)]
-        if len(records) < len(steps.records):
-            left_out[OTHER_MODEL] += len(steps.records) - len(records)
-        if not records:
+        wanted = {name: record for name, record in steps.records.items() if self._wanted(record)}
+        if len(wanted) < len(steps.records):
+            left_out[OTHER_MODEL] += len(steps.records) - len(wanted)
+        if not wanted:
             raise InputError(
                 nothing_found(
                     "step", left_out, "Give path=<file or folder> of longer sessions, or no model=."
                 )
             )
-        return records
+        return Steps(left_out, wanted, steps.weeks, steps.texts)
 
     def _wanted(self, record: Record) -> bool:
         return not self.model or record.model == self.model or is_same_model(record.model, self.model)

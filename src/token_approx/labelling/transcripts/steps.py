@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from token_approx.labelling.counters.protocol import STEP
 from token_approx.labelling.records import Record
+from token_approx.labelling.usage import week_of
 from token_approx.preparing.samples import ID_DIGITS
 from token_approx.text.features import features_of
 
@@ -45,8 +46,9 @@ REPEATED = "repeated step"
 class Call:
     """A call of a model: the tokens of its whole prompt and of its answer, None where they are not final.
 
-    `asked` has the ids of the tool calls in the answer, `thought` says whether there is thinking in it, and
-    `hidden` why the step before it and the step after it cannot be used, "" if they can.
+    `asked` has the ids of the tool calls in the answer, `thought` says whether there is thinking in it,
+    `hidden` why the step before it and the step after it cannot be used, "" if they can, and `moment` when
+    the answer came, as the log has it.
     """
 
     model: str
@@ -55,6 +57,7 @@ class Call:
     asked: list[str] = field(default_factory=list)
     thought: bool = False
     hidden: str = ""
+    moment: object = None
 
 
 @dataclass
@@ -77,11 +80,13 @@ class Appended:
 class Steps:
     """Collects the steps of one session after the other as records without any text.
 
-    `texts` are those of each record by its id, for as long as a table is adapted to them.
+    `weeks` has the ISO week of each record, by its id, "" where the log does not tell; `texts` are those of
+    each record by its id, for as long as a table is adapted to them.
     """
 
     left_out: Tally[str]
     records: dict[str, Record] = field(default_factory=dict)
+    weeks: dict[str, str] = field(default_factory=dict)
     texts: dict[str, tuple[str, ...]] | None = None
 
     def add(self, session: str, before: Call, appended: Appended, after: Call, *, thought: bool) -> None:
@@ -100,6 +105,7 @@ class Steps:
             self.left_out[MORE_THAN_SHOWN] += 1
         else:
             self.records[record.id] = record
+            self.weeks[record.id] = week_of(after.moment)
             if self.texts is not None:
                 self.texts[record.id] = _texts(appended)
 
