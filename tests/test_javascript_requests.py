@@ -75,6 +75,8 @@ NAMES = [
         "text",
         "content",
         "refusal",
+        "citations",
+        "annotations",
         "reasoning_content",
         "thought",
         "defer_loading",

@@ -210,6 +210,11 @@ def test_an_image_costs_what_the_rule_of_its_model_says(
     assert found.not_counted == ()
 
 
+def _answered(part: Json) -> Json:
+    cited = {"system": "s"} if "citations" in part else {}
+    return cited | {"messages": [{"role": "assistant", "content": [part]}]}
+
+
 @pytest.mark.parametrize(
     ("body", "place"),
     [
@@ -229,6 +234,18 @@ def test_an_image_costs_what_the_rule_of_its_model_says(
             "messages[0].content[0]",
         ),
         ({"messages": [{"role": "user", "content": "a"}], "new_field": "some text"}, "request.new_field"),
+        (
+            _answered({"type": "text", "text": "a", "citations": [{"cited_text": "b"}]}),
+            "messages[0].content[0].citations",
+        ),
+        (
+            _answered({"type": "text", "text": "a", "annotations": [{"title": "b"}]}),
+            "messages[0].content[0].annotations",
+        ),
+        (
+            {"messages": [{"role": "assistant", "content": "a", "annotations": [{}]}]},
+            "messages[0].annotations",
+        ),
     ],
 )
 def test_what_cannot_be_known_is_listed_with_its_place(body: dict[str, object], place: str) -> None:

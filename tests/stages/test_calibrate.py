@@ -26,6 +26,8 @@ from token_approx.pretraining.calibrating import calibrated
 from token_approx.pretraining.priors import load_priors
 
 SESSIONS, RESULTS = 12, 12
+# Four letters may stand by chance in the base64 of a table.
+LONG_SECRETS = [secret for secret in SECRETS if len(secret) > 4]
 
 
 def texts(number: int) -> list[str]:
@@ -98,7 +100,7 @@ def test_from_sessions_to_a_registered_model(tmp_path: Path) -> None:
     assert run.data.metrics["calibration/adapted/mape"] == pytest.approx(errors["mape"]["adapted table"])
     written = everything(folder, done.stdout, done.stderr)
     assert b"my-model-7" in written, "the search itself works"
-    for secret in SECRETS:
+    for secret in LONG_SECRETS:
         assert secret.encode() not in written, secret
 
 
@@ -139,7 +141,7 @@ def test_from_a_log_of_requests(tmp_path: Path) -> None:
     framing = pd.read_csv(folder / "results/other_8/tables/framing.csv").set_index("thing")["tokens"]
     assert framing["requests"] + framing["user_messages"] == pytest.approx(7, abs=2)
     written = everything(folder, done.stdout, done.stderr)
-    for secret in SECRETS:
+    for secret in LONG_SECRETS:
         assert secret.encode() not in written, secret
 
 

@@ -64,6 +64,7 @@ function readBlock(/** @type {any} */ block, /** @type {string} */ kind, /** @ty
   if (type === "text") {
     into.add("text_blocks");
     into.textsOf(kind, block.get("text"), `${place}.text`);
+    into.cited(block.get("citations"), `${place}.citations`);
     names = ["text", "citations"];
   } else if (type === "image") {
     const source = block.get("source");

@@ -51,6 +51,13 @@ export class Collector {
   /** Lists something whose tokens cannot be known. @param {string} place @param {string} reason */
   skip(place, reason) { this.skipped.push(first(`${place}: ${reason}`, LONGEST_REASON)); }
 
+  /** Lists the citations of a text, if there are any: providers do not say what of them counts. */
+  cited(/** @type {any} */ value, /** @type {string} */ place) {
+    if (Array.isArray(value) && value.length) {
+      this.skip(place, "what the provider counts of citations is not known");
+    }
+  }
+
   /** Counts what has an unknown meaning as the text of its JSON, and lists it. */
   unknown(/** @type {string} */ kind, /** @type {any} */ value, /** @type {string} */ place,
           /** @type {string} */ why) {

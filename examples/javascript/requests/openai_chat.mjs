@@ -54,6 +54,7 @@ function readMessages(/** @type {any} */ given, /** @type {any} */ into) {
     // Providers leave out the reasoning of turns before the user's last message.
     if (number > last) readReasoning(message, place, into);
     if (truthy(message.get("refusal"))) into.textsOf(kind, message.get("refusal"), `${place}.refusal`);
+    into.cited(message.get("annotations"), `${place}.annotations`);
     if (truthy(message.get("audio"))) {
       into.skip(`${place}.audio`, "the tokens of audio cannot be known from the request");
     }

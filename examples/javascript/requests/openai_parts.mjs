@@ -32,6 +32,7 @@ function readPart(/** @type {any} */ part, /** @type {string} */ kind, /** @type
   if (["text", "input_text", "output_text", "refusal"].includes(type)) {
     into.add("text_blocks");
     into.textsOf(kind, pick(part, ["text", "refusal"]), here);
+    into.cited(part.get("annotations"), `${here}.annotations`);
     names = ["text", "refusal", "annotations", "logprobs"];
   } else if (type === "image_url" || type === "input_image") {
     collectImage(pick(part, ["image_url"], part), part, here, into);

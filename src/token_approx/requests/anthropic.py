@@ -104,6 +104,7 @@ def _block(block: Json, kind: str, place: str, into: Collector, *, counted: bool
         case "text":
             into.add("text_blocks")
             into.texts_of(kind, block.get("text"), f"{place}.text")
+            into.cited(block.get("citations"), f"{place}.citations")
         case "image":
             _source(block.get("source"), f"{place}.source", into)
         case "document":

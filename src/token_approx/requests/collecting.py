@@ -94,6 +94,11 @@ class Collector:
         """List something whose tokens cannot be known from the request."""
         self._skipped.append(f"{place}: {reason}"[:LONGEST_REASON])
 
+    def cited(self, value: Json, place: str) -> None:
+        """List the citations of a text, if there are any: providers do not say what of them counts."""
+        if isinstance(value, list) and value:
+            self.skip(place, "what the provider counts of citations is not known")
+
     def unknown(self, kind: str, value: Json, place: str, reason: str) -> None:
         """Count what has an unknown meaning as the text of its JSON, and list it."""
         shown = without_files(value)

@@ -71,6 +71,7 @@ def _messages(messages: Json, into: Collector) -> None:
             _reasoning(message, place, into)
         if message.get("refusal"):
             into.texts_of(kind, message["refusal"], f"{place}.refusal")
+        into.cited(message.get("annotations"), f"{place}.annotations")
         if message.get("audio"):
             into.skip(f"{place}.audio", "the tokens of audio cannot be known from the request")
         into.leftovers(kind, message, CHAT_OF_NO_MESSAGE, place)

@@ -26,6 +26,7 @@ def collect_content(content: Json, kind: str, place: str, into: Collector) -> No
             case "text" | "input_text" | "output_text" | "refusal":
                 into.add("text_blocks")
                 into.texts_of(kind, part.get("text", part.get("refusal")), here)
+                into.cited(part.get("annotations"), f"{here}.annotations")
                 known: tuple[str, ...] = ("text", "refusal", "annotations", "logprobs")
             case "image_url" | "input_image":
                 collect_image(part.get("image_url", part), part, here, into)
