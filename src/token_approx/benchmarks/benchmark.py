@@ -20,6 +20,7 @@ from token_approx.benchmarks.jobs import (
     speed_table,
     thread_speed,
 )
+from token_approx.benchmarks.request_speed import request_speed
 from token_approx.benchmarks.throughput import error_throughput_figure, load_seconds, mixed_text, speed
 from token_approx.errors import InputError
 from token_approx.estimator.estimator import Estimator
@@ -81,7 +82,9 @@ def benchmark(config: DictConfig) -> None:
             thread_speed(score, text_bytes, config.rounds),
         ]
     )
-    summary = speed_table(table, loads, adverse, job_speed(shipped, text))
+    exact: dict[str, Count] = {name: counts[name] for name in ("rs-bpe", "tiktoken") if name in counts}
+    jobs = [*job_speed(shipped, text), request_speed(text, exact, config.rounds)]
+    summary = speed_table(table, loads, adverse, jobs)
     write_whole(out / "speed.csv", table_csv(summary))
     write_whole(out / "error_against_throughput.png", png(error_throughput_figure(table)))
     title = f"{len(text_bytes) / 1e6:.1f} MB of mixed text, one core, median of {config.rounds}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from token_approx.benchmarks.request_speed import REQUEST
 from token_approx.benchmarks.requests_figure import FEWEST_REQUESTS
 from token_approx.benchmarks.results_table import markdown
 
@@ -287,6 +288,16 @@ def speeds() -> str:
         rows.append([row["counter"], *speeds, load, size, error])
     header = ["counter", "MB/s", "µs for 200 bytes", "import and load", "size", "error on o200k_base"]
     return table(header, rows)
+
+
+def request_speed() -> str:
+    """Return a sentence on the speed of a whole request beside exact tokenizers."""
+    found = pd.read_csv(OUTPUT / "benchmark/speed.csv").set_index("measure").loc[REQUEST]
+    return _wrapped(
+        f"A {REQUEST} takes {found['value']:.1f} ms, the bound included. To count its texts alone"
+        f" takes rs-bpe {found['times_rs_bpe']:.0f} times as long, and tiktoken"
+        f" {found['times_tiktoken']:.0f} times."
+    )
 
 
 def install() -> str:

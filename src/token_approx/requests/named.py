@@ -47,7 +47,8 @@ def base_features(features: RequestFeatures, table: NgramTable | None) -> dict[s
 
 def measured_features(features: RequestFeatures, table: NgramTable | None) -> tuple[dict[str, float], float]:
     """Return `base_features`, and how many rare n-grams the texts have, from one look at each text."""
-    data = [encode(text) for texts in features.texts.values() for text in texts]
+    # One of ASCII is read where it is.
+    data = [text if text.isascii() else encode(text) for texts in features.texts.values() for text in texts]
     found = {"bytes": float(sum(map(len, data)))} | dict.fromkeys(COUNTS, 0.0)
     found |= features.counts
     if table is None:

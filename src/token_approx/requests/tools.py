@@ -54,9 +54,14 @@ def collect_call(into: Collector, name: Json, arguments: Json, place: str) -> No
 
 def _collect_words(schema: Mapping[str, Json], words: list[str]) -> None:
     """Append what a schema says in words: title, description, allowed values, names of its properties."""
+    title, description = schema.get("title"), schema.get("description")
+    if isinstance(title, str):
+        words.append(title)
+    if isinstance(description, str):
+        words.append(description)
     values, properties = schema.get("enum"), schema.get("properties")
-    said = [schema.get("title"), schema.get("description"), *(values if isinstance(values, list) else ())]
-    words.extend(value for value in said if isinstance(value, str))
+    if isinstance(values, list):
+        words.extend(value for value in values if isinstance(value, str))
     if isinstance(properties, dict):
         words.extend(properties)
 
