@@ -262,8 +262,8 @@ with chat_server() as (url, _):
 """
 
 
-def lay_out_usage(walk: Walk) -> None:
-    """Lay out ten sessions of a coding agent, and traced calls."""
+def lay_out_sessions(walk: Walk) -> None:
+    """Lay out ten sessions of a coding agent."""
     for name in "abcdefghij":
         log = Codex(session=name)
         log.user("Go on.")
@@ -271,6 +271,11 @@ def lay_out_usage(walk: Walk) -> None:
             log.answer(f"{name} {number} {PROSE}" * (1 + number % 7))
         log.answer()
         log.write(walk.folder / f"sessions/{name}.jsonl")
+
+
+def lay_out_usage(walk: Walk) -> None:
+    """Lay out sessions of a coding agent, and traced calls."""
+    lay_out_sessions(walk)
     walk.run(Command(f"python -c {shlex.quote(CALL)}"))
 
 
@@ -284,7 +289,8 @@ call_on_days(DAYS, lambda _, week: 1.2 if week == 3 else 1.0, number=30)
 
 
 def lay_out_past_calls(walk: Walk) -> None:
-    """Lay out the traced calls of four weeks, of which a fifth more is counted in the last."""
+    """Lay out sessions, and traced calls of four weeks, of which a fifth more is counted in the last."""
+    lay_out_sessions(walk)
     walk.run(Command(f"python -c {shlex.quote(PAST_CALLS)}"))
 
 

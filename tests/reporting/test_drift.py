@@ -84,12 +84,14 @@ def test_what_is_over_a_limit_is_named() -> None:
     (found,) = drift.findings(weeks, kinds, {"max_mape": 5})
     assert found.model == "bad"
     assert found.reason == (
-        "MAPE is 1.74 %, worst in 2026-W02 (12.0 %) and for tools (12.0 %), over max_mape=5"
+        "MAPE is 12.00 % in 2026-W02, over max_mape=5 (1.74 % over all weeks), worst for tools (12.0 %)"
     )
     assert drift.findings(weeks, kinds, {"max_mape": 13, "max_bias_percent": 13}) == []
     assert [each.reason.split(",")[0] for each in drift.findings(weeks, kinds, {"max_bias_percent": 5})] == [
-        "bias is -1.14 %"
+        "bias is -12.00 % in 2026-W02"
     ]
+    (found,) = drift.findings(*tables(rows("m", "2026-W01", 90), rows("m", "2026-W02", 80)), {"max_mape": 5})
+    assert found.reason == "MAPE is 15.00 %, worst in 2026-W02 (20.0 %), over max_mape=5"
     few, kinds = tables(rows("m", "2026-W01", 100, number=201), rows("m", "2026-W02", 50, number=7))
     assert drift.findings(few, kinds, {"max_mape": 5}) == [], "a week of 7 rows alone proves nothing"
 

@@ -98,10 +98,19 @@ def findings(weeks: pd.DataFrame, kinds: pd.DataFrame, limits: Mapping[str, floa
         mine, whole = kinds[kinds[MODEL] == model], own[own[WEEK] == ALL].iloc[0]
         for limit, most in limits.items():
             column, name = LIMITED[limit]
-            if any(_beyond(own, column, most)):
-                worst = _worst(own, mine, column)
-                reason = f"{name} is {whole[column]:.2f} %{worst}, over {limit}={most:g}"
-                found.append(Finding(str(model), reason))
+            over = own[_beyond(own, column, most)]
+            if over.empty:
+                continue
+            worst = over.iloc[0]
+            if worst[WEEK] == ALL:
+                reason = f"{name} is {worst[column]:.2f} %{_worst(own, mine, column)}, over {limit}={most:g}"
+            else:
+                worst = over.iloc[int(over[column].abs().to_numpy().argmax())]
+                reason = (
+                    f"{name} is {worst[column]:.2f} % in {worst[WEEK]}, over {limit}={most:g}"
+                    f" ({whole[column]:.2f} % over all weeks)" + _worst(own.iloc[:0], mine, column)
+                )
+            found.append(Finding(str(model), reason))
         if whole["coverage_high"] < 100 * DEFAULT_LEVEL:
             reason = (
                 f"the {100 * DEFAULT_LEVEL:g} % bound holds for {whole['coverage']:.1f} % of"

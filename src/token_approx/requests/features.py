@@ -58,6 +58,9 @@ COUNTS = {
     "citations_on": "documents",
 }
 
+# What a request may hold, by the name of its kind.
+KINDS = ("images", "documents", "tools", "options", "plain")
+
 # The parts of a total, in the order in which they are shown.
 PARTS = (
     "system",
