@@ -17,6 +17,7 @@ from token_approx.fitting.bounds import (
 )
 from token_approx.fitting.candidates import Candidate, fit
 from token_approx.fitting.dataset import Dataset, Floats, Names
+from token_approx.requests.features import KINDS
 
 # In percent of the records, of a bound that is to hold for 95 %: sources are few, and differ.
 LEAST_COVERAGE = 90.0
@@ -102,15 +103,17 @@ def kinds_without_bound(
     """Return the kinds of records whose upper bound, and those whose lower bound, holds too seldom elsewhere.
 
     That is for less than 90 % of the records, each by the bounds of other sources (n,) and of `borrowed`; or
-    there were too few other records to have any.
+    there were too few other records to have any. No upper bound holds for a kind that no record is of; what
+    is known of such a request may be more than a limit all the same.
     """
     upper, lower = nested_bounds(calibration, sources, level, borrowed)
     kinds = calibration.kinds
+    seen = sorted(set(kinds.tolist()))
     first, second = (
-        [kind for kind in sorted(set(kinds.tolist())) if 100 * held[kinds == kind].mean() < LEAST_COVERAGE]
+        [kind for kind in seen if 100 * held[kinds == kind].mean() < LEAST_COVERAGE]
         for held in (calibration.tokens <= upper, calibration.tokens >= lower)
     )
-    return first, second
+    return sorted({*first, *KINDS}.difference(seen).union(first)), second
 
 
 def with_none_below(lower: Sequence[Bound], kinds: Sequence[str]) -> list[Bound]:

@@ -22,7 +22,6 @@ from token_approx.reporting.diagnostic_figures import diagnostic_figures
 from token_approx.reporting.figures import figures, png
 from token_approx.reporting.guard import guard_figure, guard_table
 from token_approx.reporting.request_errors import request_tables
-from token_approx.requests.features import KINDS
 
 # A table with a row per record is for reading; beyond this nobody does.
 MOST_ROWS = 3000
@@ -86,8 +85,6 @@ def report(
         if len(set(sources.tolist())) > 1:
             unbounded, below = kinds_without_bound(Calibration(*pair, kinds), sources, DEFAULT_LEVEL)
             lower = with_none_below(lower, below)
-        # Nothing is known of kinds that no training record is of.
-        unbounded = sorted({*unbounded, *set(KINDS).difference(kinds.tolist())})
     else:
         upper, lower = upper_bounds(*pair, asked), lower_bounds(*pair, asked)
     tokens, estimates = compared.dataset.tokens[compared.test], compared.estimates(compared.test)
