@@ -46,7 +46,7 @@ def test_compare_prints_a_table(run: Run, tmp_path: Path) -> None:
     done = run("compare", "a", "b", "missing")
     assert (done.returncode, done.stderr) == (1, b"missing cannot be read (No such file or directory)\n")
     header, *lines = done.stdout.decode().splitlines()
-    assert header.split() == ["a", "b", "total", "off"]
+    assert header.split() == ["counted", "by", "a", "b", "total", "off"]
     rows = {line.split("  ")[0]: line.split()[-4:] for line in lines}
     exact = bpe_openai()(TEXT) + bpe_openai()("Hello")
     estimate = sum(map(Estimator.for_model("o200k_base").estimate, (TEXT, "Hello")))

@@ -117,7 +117,7 @@ def test_table_on_a_terminal(folder: Path) -> None:
     odd = "odd" * 20_000
     (folder / "odd").write_text(odd)
     printed = on_terminal(["count", "folder"], folder.parent).splitlines()
-    rows = [re.match(r" *([\d,]+) +([\d,]+) ([ *]) (\S+)$", line) for line in printed[1:-1]]
+    rows = [re.match(r" *([\d,]+) +([\d,]+) +(\*?) *(\S+)$", line) for line in printed[1:-1]]
     assert printed[0].split() == ["tokens", "at", "most", "(0.95)", "path"]
     assert printed[-1].startswith("* This is unlike the texts that the model was fitted on: folder/odd: ")
     names = [row and row[4] for row in rows]

@@ -53,9 +53,8 @@ export class Collector {
 
   /** Lists the citations of a text, if there are any: providers do not say what of them counts. */
   cited(/** @type {any} */ value, /** @type {string} */ place) {
-    if (Array.isArray(value) && value.length) {
-      this.skip(place, "what the provider counts of citations is not known");
-    }
+    if (!Array.isArray(value) || !value.length) return;
+    this.skip(place, "what the provider counts of citations is not known");
   }
 
   /** Counts what has an unknown meaning as the text of its JSON, and lists it. */
