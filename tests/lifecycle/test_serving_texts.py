@@ -75,10 +75,14 @@ def test_serving_refuses(server: str, body: str, kind: str, message: str) -> Non
 
 @pytest.mark.slow
 def test_mlflow_models_predict(store: Store, tmp_path: Path) -> None:
-    """`mlflow models predict` reads JSON and CSV files and writes the estimates."""
-    for name, content, kind in (
-        ("in.json", '{"inputs": ["one two"]}', "json"),
-        ("in.csv", "text\none two\n", "csv"),
+    """`mlflow models predict` reads JSON and CSV files; of a CSV it takes the texts NA and null for missing.
+
+    That is MLflow's reading, which docs/scoring.md tells of. JSON has them as the texts that they are.
+    """
+    words = ["one two", "NA", "null"]
+    for name, content, kind, expected in (
+        ("in.json", json.dumps({"inputs": words}), "json", [2, 1, 1]),
+        ("in.csv", "\n".join(["text", *words, ""]), "csv", [2, None, None]),
     ):
         (tmp_path / name).write_text(content)
         done = store.run(
@@ -86,8 +90,8 @@ def test_mlflow_models_predict(store: Store, tmp_path: Path) -> None:
             "-i", str(tmp_path / name), "-o", str(tmp_path / "out.json"),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        (row,) = json.loads((tmp_path / "out.json").read_text())["predictions"]
-        assert row["input_tokens"] == 2
+        rows = json.loads((tmp_path / "out.json").read_text())["predictions"]
+        assert [row["input_tokens"] for row in rows] == expected
 
 
 @pytest.mark.slow
