@@ -212,3 +212,4 @@ def test_a_scale_is_preferred_where_nothing_else_is_needed() -> None:
     assert found.calibration.scaled.factor == pytest.approx(1.25, rel=0.01)
     assert found.framing == pytest.approx([40], abs=3)
     assert found.calibration.scaled_error < 0.005
+    assert not found.adapts

@@ -1,9 +1,9 @@
 """Spans of traces -> records of whole requests: what a request held and what the provider counted for it."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -39,6 +39,8 @@ NO_REQUEST = "no request in the span"
 UNKNOWN_FORMAT = "unknown format"
 UNKNOWN_MODEL = "unknown model"
 OTHER_MODEL = "another model"
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,7 @@ def span_calls(traces: Iterable[Sequence[Span]], left_out: Tally[str], model: st
 
     `left_out` counts spans that cannot be used, by the reason.
     """
-    for spans in traces:
-        for span in _leaves(spans, left_out):
-            found = _call(span, model)
-            if isinstance(found, str):
-                left_out[found] += 1
-            else:
-                yield found
+    return _each(traces, left_out, lambda span: _call(span, model))
 
 
 def span_records(
@@ -141,15 +137,20 @@ def span_observations(
 
     `model` and `left_out` are as those of `span_calls`.
     """
-    found = []
+    return distinct_requests(_each(traces, left_out, lambda span: _observed(span, model)), left_out)
+
+
+def _each(
+    traces: Iterable[Sequence[Span]], left_out: Tally[str], made: Callable[[Span], Found | str]
+) -> Iterator[Found]:
+    # What is made of each span that no other repeats, or its reason in `left_out`.
     for spans in traces:
         for span in _leaves(spans, left_out):
-            observed = _observed(span, model)
-            if isinstance(observed, str):
-                left_out[observed] += 1
+            found = made(span)
+            if isinstance(found, str):
+                left_out[found] += 1
             else:
-                found.append(observed)
-    return distinct_requests(found, left_out)
+                yield found
 
 
 def _observed(span: Span, wanted: str) -> Observation | str:
