@@ -2,9 +2,11 @@
 
 import base64
 import gzip
+import json
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,28 @@ def openai_tokenizer(name: str) -> Any:  # noqa: ANN401 - tiktoken.Encoding, an 
     lines = gzip.decompress(packed).decode("ascii").splitlines()
     ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
     return _encoding(name, ranks, _pattern_of(openai_public, name))
+
+
+def tekken(path: str) -> Ends:
+    """Return the token ends of Mistral's tokenizer in the file `path`, a tekken.json.
+
+    Raises:
+        MissingExtraError: the extra `pretrain` is not installed.
+        InputError: the file cannot be read, or is not a tekken.json.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        config = document["config"]
+        # The file lists more tokens than the vocabulary takes, of which special tokens take the first places.
+        size = config["default_vocab_size"] - config["default_num_special_tokens"]
+        ranks = {base64.b64decode(token["token_bytes"]): token["rank"] for token in document["vocab"][:size]}
+        return _ends(_encoding("tekken", ranks, config["pattern"]))
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}). Give tokenizer.path=<tekken.json>."
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a tekken.json. Give tokenizer.path=<one>.") from error
 
 
 def _encoding(name: str, ranks: dict[bytes, int], pattern: str) -> Any:  # noqa: ANN401 - an extra

@@ -1,0 +1,188 @@
+"""Read packages of Debian, npm and PyPI, in memory: the files of a package, then the texts of a file.
+
+The families of texts are translated messages (`msg`), word lists (`words`), `prose`, and any other `file`.
+"""
+# ruff: noqa: S311 -- texts are drawn alike in each run; nothing here is secret.
+
+import gettext
+import gzip
+import io
+import json
+import random
+import re
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple, cast
+
+LEAST_BYTES, MOST_BYTES = 60, 4_000_000  # of a file that is read
+MOST_EXTENSION_BYTES = 10 * MOST_BYTES  # of a browser's extension (.xpi), an archive of files
+HEAD = 4096  # bytes; a zero byte among them marks a binary file
+MOST_WORDS = 400  # of a word list
+LEAST_STRING = 20  # characters of a string in JSON that counts as prose
+BINARY = re.compile(
+    r"png|jpe?g|gif|ico|svgz|so|a|o|bin|mp3|ogg|wav|[to]tf|woff2?|pdf|jar|class|pyc|exe|dll|zip|bz2|lz4|db|"
+    r"sqlite|elc|beam|hi|cm[iox]|rd[sa]|bmp|webp|tga|dat|map"
+)
+CATALOG = re.compile(r"(?:^|/)([A-Za-z]{2,3}(?:[_@-][A-Za-z]+)*)/LC_MESSAGES/[^/]+\.mo$")
+FIREFOX = "firefox-esr-l10n"
+FIREFOX_MESSAGE = re.compile(r"^[\w.-]+ ?=[ \t]*(.{8,})$", re.MULTILINE)
+PROSE = re.compile(
+    r"botchan|wagahai|sherlock|datasets-(?:moby-dick|sotu)|quran|poetry|bible|fortune|anarchism",
+    re.IGNORECASE,
+)
+PROSE_SUFFIXES = ("json", "txt", "html", "")
+MANUAL_SECTION = re.compile(r"\d\w*")
+MANUAL_LANGUAGE = re.compile(r"/man/([a-z]{2}(?:_[A-Z]{2})?)/")
+
+
+class Text(NamedTuple):
+    """A text that a file holds, and of what family and kind it is."""
+
+    family: str
+    kind: str
+    content: str
+
+
+def package_name(package: Path) -> str:
+    """Return what a package is called: of Debian's, the name without the version."""
+    return package.stem.split("_")[0] if package.suffix == ".deb" else package.name
+
+
+def files(package: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and the content of each file in a package that may hold text."""
+    if package.suffix == ".deb":
+        command = ["dpkg-deb", "--fsys-tarfile", str(package)]
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+            tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+        ):
+            yield from _members(archive)
+    elif package.suffix in (".tgz", ".gz", ".xz", ".bz2"):
+        with tarfile.open(package, mode="r|*") as archive:
+            yield from _members(archive)
+
+
+def texts(package: str, path: str, raw: bytes) -> Iterator[Text]:
+    """Yield the texts of one file of a package."""
+    catalog = CATALOG.search(path)
+    if catalog:
+        yield from _messages(catalog[1], path, raw)
+        return
+    content = _decoded(raw)
+    suffix = _suffix(path)
+    if content is None:
+        return
+    if FIREFOX in package:
+        yield from _firefox_messages(package, content)
+    elif suffix == "dic":
+        yield _words(path, content)
+    elif suffix in PROSE_SUFFIXES and PROSE.search(f"/{package}/{path}"):
+        yield from _prose(package, suffix, content)
+    else:
+        yield _file(path, suffix, content)
+
+
+def _members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    for member in archive:
+        suffix = _suffix(member.name)
+        extension = suffix == "xpi" and member.size < MOST_EXTENSION_BYTES
+        if not member.isfile() or BINARY.fullmatch(suffix):
+            continue
+        if member.size < LEAST_BYTES or (member.size > MOST_BYTES and not extension):
+            continue
+        raw = cast("IO[bytes]", archive.extractfile(member)).read()  # None only for what isfile() excludes
+        if extension:
+            yield from _zipped(member.name, raw)
+        elif suffix in ("gz", "dz"):
+            yield from _gzipped(member.name, raw)
+        else:
+            yield member.name.removeprefix("./"), raw
+
+
+def _zipped(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        for member in archive.infolist():
+            if LEAST_BYTES < member.file_size < MOST_BYTES:
+                yield f"{name}/{member.filename}", archive.read(member)
+
+
+def _gzipped(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
+    try:
+        content = gzip.decompress(raw)
+    except (OSError, EOFError):
+        return
+    if LEAST_BYTES < len(content) < MOST_BYTES:
+        yield name[:-3].removeprefix("./"), content
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower().lstrip(".")
+
+
+def _decoded(raw: bytes) -> str | None:
+    try:
+        return None if b"\0" in raw[:HEAD] else raw.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        return None
+
+
+def _messages(language: str, path: str, raw: bytes) -> Iterator[Text]:
+    try:
+        translations = gettext.GNUTranslations(io.BytesIO(raw))
+    except (OSError, ValueError, LookupError):
+        return
+    # gettext looks messages up one by one; nothing public lists them.
+    catalog = translations._catalog  # type: ignore[attr-defined]  # noqa: SLF001
+    messages = [message for key, message in catalog.items() if key and isinstance(message, str)]
+    random.Random(path).shuffle(messages)
+    yield Text("msg", language.replace("-", "_").lower(), "\n".join(messages))
+
+
+def _firefox_messages(package: str, content: str) -> Iterator[Text]:
+    messages = FIREFOX_MESSAGE.findall(content)
+    if messages:
+        language = package.removeprefix(f"{FIREFOX}-").lower()
+        yield Text("msg", re.sub(r"[^a-z]", "_", language), "\n".join(messages))
+
+
+def _words(path: str, content: str) -> Text:
+    # The first line says how many there are; what follows a slash says how a word is inflected.
+    words = [line.split("/")[0] for line in content.splitlines()[1:]]
+    drawn = random.Random(path).sample(words, min(MOST_WORDS, len(words)))
+    return Text("words", PurePosixPath(path).stem.lower(), "\n".join(drawn))
+
+
+def _prose(package: str, suffix: str, content: str) -> Iterator[Text]:
+    kind = re.sub(r"[^a-z]+", "_", package.lower())[:24]
+    if suffix == "html":
+        content = re.sub(r"<[^>]+>", "", content)
+    if suffix != "json":
+        yield Text("prose", kind, content)
+        return
+    try:
+        strings = list(_strings(json.loads(content)))
+    except ValueError:
+        return
+    if strings:
+        yield Text("prose", kind, "\n".join(strings))
+    yield Text("file", suffix, content)
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str) and len(value) >= LEAST_STRING:
+        yield value
+    elif isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        yield from chain.from_iterable(map(_strings, inner))
+
+
+def _file(path: str, suffix: str, content: str) -> Text:
+    if "/man/" in path and MANUAL_SECTION.fullmatch(suffix):
+        language = MANUAL_LANGUAGE.search(path)
+        suffix = "man_" + (language[1].lower() if language else "en")
+    kind = re.sub(r"[^a-z0-9+_]", "", suffix)[:12] or PurePosixPath(path).name.lower()[:12]
+    return Text("file", kind, content)
