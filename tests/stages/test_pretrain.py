@@ -79,6 +79,26 @@ def test_a_table_with_its_errors_and_run(
     assert tables[0].known is not None, "what was counted of n-grams is in the table"
 
 
+def test_documents_without_counts_are_counted_by_the_tokenizer(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a tokenizer at hand, what it says of held-out documents stands in for counts that a file lacks."""
+    bare = tmp_path / "bare" / "documents.parquet"
+    bare.parent.mkdir()
+    pd.read_parquet(documents).drop(columns="n").to_parquet(bare)
+    for name, path in (("counted", documents), ("bare", bare)):
+        run(
+            monkeypatch,
+            f"documents={path}", "tokens=n", f"name={name}", "tokenizer=openai",
+            "tokenizer.name=o200k_base", f"reports={tmp_path}/reports", f"out={tmp_path}/{name}.json",
+        )  # fmt: skip
+    counted, found = (
+        pd.read_csv(tmp_path / f"reports/{name}/tables/summary.csv") for name in ("counted", "bare")
+    )
+    assert found["documents"].item() > 30
+    pd.testing.assert_frame_equal(found, counted)
+
+
 def test_a_table_adapted_from_priors(
     documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,7 +58,7 @@ def pretrain(config: DictConfig) -> None:
         path = Path(config.out or f"{config.reports}/{config.name}.json")
         path.parent.mkdir(parents=True, exist_ok=True)
         table.save(path)
-        categories, whole = _errors(table, documents[outside & documents["tokens"].notna()])
+        categories, whole = _errors(table, _counted(documents[outside], ends))
         files = {
             "tables/by_category.csv": tracking.table_csv(categories),
             "tables/summary.csv": tracking.table_csv(whole),
@@ -136,7 +136,8 @@ def _corpus(documents: pd.DataFrame, ends: Callable[[str], Bytes] | None, head: 
 
 def _check(documents: pd.DataFrame, ends: Callable[[str], Bytes], head: int, sample: int = 50) -> None:
     # A wrong vocabulary would teach the table another tokenizer: compare some documents' own counts.
-    whole = documents[documents["text"].map(lambda text: len(encode(text)) <= head)]
+    sizes = documents["text"].map(lambda text: len(encode(text))).astype(np.int64)
+    whole = documents[sizes <= head]
     for text, counted in whole[["text", "tokens"]][:: max(1, len(whole) // sample)].itertuples(index=False):
         found = int(ends(text).sum())
         if found != counted:
@@ -144,6 +145,15 @@ def _check(documents: pd.DataFrame, ends: Callable[[str], Bytes], head: int, sam
                 f"The tokenizer counts {found} tokens where the documents say {counted:.0f}. Use the"
                 " tokenizer that counted them."
             )
+
+
+def _counted(documents: pd.DataFrame, ends: Callable[[str], Bytes] | None) -> pd.DataFrame:
+    # The tokenizer counts what the documents' files have no count of.
+    lacking = documents["tokens"].isna()
+    if ends is None or not lacking.any():
+        return documents
+    found = documents.loc[lacking, "text"].map(lambda text: float(ends(text).sum()))
+    return documents.assign(tokens=documents["tokens"].fillna(found))
 
 
 def _errors(table: NgramTable, documents: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
