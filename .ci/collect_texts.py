@@ -84,7 +84,7 @@ def main() -> None:
 def documents(package: Path, apart: frozenset[int]) -> list[Document]:
     """Return the documents that are drawn from one package."""
     held: dict[tuple[str, str], dict[str, Document]] = defaultdict(dict)
-    for document in _candidates(package):
+    for document in _candidates(package, apart):
         same = held[document.family, document.category]
         same[document.id] = document
         if len(same) > HELD * PER_PACKAGE[document.family]:
@@ -109,18 +109,18 @@ def _few_of_each(found: Iterable[Document]) -> list[Document]:
     return kept
 
 
-def _candidates(package: Path) -> Iterator[Document]:
+def _candidates(package: Path, apart: frozenset[int]) -> Iterator[Document]:
     name = package_name(package)
     paths = []
     for path, raw in files(package):
         paths.append(path)
         if not any(mark in path.lower() for mark in DECLARATION):
             for text in texts(name, path, raw):
-                yield from _windows(name, path, text)
+                yield from _windows(name, path, text, apart)
     yield from _listings(name, paths)
 
 
-def _windows(package: str, path: str, text: Text) -> Iterator[Document]:
+def _windows(package: str, path: str, text: Text, apart: frozenset[int]) -> Iterator[Document]:
     draw = random.Random(f"{package} {path} {text.kind}")
     prose = text.family == "prose"
     for number in range(min(PROSE_WINDOWS, 1 + len(text.content) // PROSE_STEP) if prose else 1):
@@ -128,7 +128,8 @@ def _windows(package: str, path: str, text: Text) -> Iterator[Document]:
         if len(window) < LEAST_CHARACTERS:
             continue
         yield _document(package, f"{path} {number}", Text(text.family, text.kind, window))
-        if text.family == "file" and draw.random() < AGENT_SHARE:
+        if text.family == "file" and draw.random() < AGENT_SHARE and _shared(window, apart) <= MOST_SHARED:
+            # What is looked for in test documents is the lines as they are, not as they are shown.
             yield _document(package, path, _as_agents_see(path, window, draw))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from token_approx.benchmarks.adapting import CHOSEN, RANDOM, summary
 from token_approx.benchmarks.request_speed import REQUEST
 from token_approx.benchmarks.requests_figure import FEWEST_REQUESTS
 from token_approx.benchmarks.results_table import markdown
@@ -171,6 +172,25 @@ def requests() -> str:
         "is above by (median)",
     ]
     return table(header, rows)
+
+
+def adapting() -> str:
+    """Return the learning curve of an adapted table: errors by how many documents are labelled."""
+    found = summary(pd.read_csv(OUTPUT / "adapting.csv"))
+    by_pick = {pick: rows.set_index("documents") for pick, rows in found.groupby("picked", sort=False)}
+    rows = []
+    for number in by_pick[RANDOM].index:
+        curves = [by_pick[pick] for pick in (RANDOM, CHOSEN)]
+        errors = [
+            f"{percent(curve['adapted'][number], 1)} ({curve['low'][number]:.1f} to {curve['high'][number]:.1f})"
+            if number in curve.index
+            else ""
+            for curve in curves
+        ]
+        rows.append([f"{number:,}", percent(curves[0]["scale"][number], 1), *errors])
+    return table(
+        ["labelled documents", "best prior times a factor", "adapted, drawn at random", "adapted, chosen"], rows
+    )
 
 
 def calibrating() -> str:
