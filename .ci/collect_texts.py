@@ -60,6 +60,13 @@ class Document(NamedTuple):
     text: str
 
 
+class Candidate(NamedTuple):
+    """A document that may be drawn, and the whole lines of its file that it is of."""
+
+    document: Document
+    lines: str
+
+
 def main() -> None:
     """Read the folder's packages, draw documents and write them."""
     parser = argparse.ArgumentParser(
@@ -83,16 +90,17 @@ def main() -> None:
 
 def documents(package: Path, apart: frozenset[int]) -> list[Document]:
     """Return the documents that are drawn from one package."""
-    held: dict[tuple[str, str], dict[str, Document]] = defaultdict(dict)
-    for document in _candidates(package, apart):
+    held: dict[tuple[str, str], dict[str, Candidate]] = defaultdict(dict)
+    for candidate in _candidates(package):
+        document = candidate.document
         same = held[document.family, document.category]
-        same[document.id] = document
+        same[document.id] = candidate
         if len(same) > HELD * PER_PACKAGE[document.family]:
             for late in sorted(same)[LEFT * PER_PACKAGE[document.family] :]:
                 del same[late]
     drawn: list[Document] = []
     for (family, _), same in held.items():
-        own = (same[key] for key in sorted(same) if _shared(same[key].text, apart) <= MOST_SHARED)
+        own = (same[key].document for key in sorted(same) if _shared(same[key].lines, apart) <= MOST_SHARED)
         drawn += islice(own, PER_PACKAGE[family])
     return drawn
 
@@ -109,36 +117,37 @@ def _few_of_each(found: Iterable[Document]) -> list[Document]:
     return kept
 
 
-def _candidates(package: Path, apart: frozenset[int]) -> Iterator[Document]:
+def _candidates(package: Path) -> Iterator[Candidate]:
     name = package_name(package)
     paths = []
     for path, raw in files(package):
         paths.append(path)
         if not any(mark in path.lower() for mark in DECLARATION):
             for text in texts(name, path, raw):
-                yield from _windows(name, path, text, apart)
+                yield from _windows(name, path, text)
     yield from _listings(name, paths)
 
 
-def _windows(package: str, path: str, text: Text, apart: frozenset[int]) -> Iterator[Document]:
+def _windows(package: str, path: str, text: Text) -> Iterator[Candidate]:
     draw = random.Random(f"{package} {path} {text.kind}")
     prose = text.family == "prose"
     for number in range(min(PROSE_WINDOWS, 1 + len(text.content) // PROSE_STEP) if prose else 1):
-        window = _window(text.content, draw, lines=not prose)
+        start, end = _window(text.content, draw, lines=not prose)
+        window = text.content[start:end].strip("\n")
         if len(window) < LEAST_CHARACTERS:
             continue
-        yield _document(package, f"{path} {number}", Text(text.family, text.kind, window))
-        if text.family == "file" and draw.random() < AGENT_SHARE and _shared(window, apart) <= MOST_SHARED:
-            # What is looked for in test documents is the lines as they are, not as they are shown.
-            yield _document(package, path, _as_agents_see(path, window, draw))
+        lines = text.content[text.content.rfind("\n", 0, start) + 1 : _line_end(text.content, end)]
+        yield Candidate(_document(package, f"{path} {number}", text._replace(content=window)), lines)
+        if text.family == "file" and draw.random() < AGENT_SHARE:
+            yield Candidate(_document(package, path, _as_agents_see(path, window, draw)), lines)
 
 
-def _listings(package: str, paths: list[str]) -> Iterator[Document]:
+def _listings(package: str, paths: list[str]) -> Iterator[Candidate]:
     draw = random.Random(package)
     for number in range(LISTINGS if len(paths) > LISTED_FROM else 0):
         first = draw.randrange(len(paths) - SHORTEST_LISTING)
-        listed = paths[first : first + draw.randrange(SHORTEST_LISTING, LONGEST_LISTING)]
-        yield _document(package, str(number), Text("agent", "paths", "\n".join(listed)))
+        listed = "\n".join(paths[first : first + draw.randrange(SHORTEST_LISTING, LONGEST_LISTING)])
+        yield Candidate(_document(package, str(number), Text("agent", "paths", listed)), listed)
 
 
 def _document(package: str, key: str, text: Text) -> Document:
@@ -147,16 +156,21 @@ def _document(package: str, key: str, text: Text) -> Document:
     return Document(digest, category, text.family, package, text.content)
 
 
-def _window(text: str, draw: random.Random, *, lines: bool) -> str:
+def _window(text: str, draw: random.Random, *, lines: bool) -> tuple[int, int]:
     size = int(math.exp(draw.uniform(math.log(SHORTEST), math.log(LONGEST))))
     if len(text) <= size:
-        return text.strip("\n")
+        return 0, len(text)
     start = draw.randrange(len(text) - size)
     if lines:
         start = text.rfind("\n", 0, start) + 1
     else:
         start = max(text.rfind(" ", 0, start), text.rfind("\n", 0, start)) + 1 or start
-    return text[start : start + size].strip("\n")
+    return start, start + size
+
+
+def _line_end(text: str, place: int) -> int:
+    end = text.find("\n", place)
+    return len(text) if end < 0 else end
 
 
 def _as_agents_see(path: str, text: str, draw: random.Random) -> Text:
