@@ -22,6 +22,7 @@ import hashlib
 import json
 import math
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -37,12 +38,14 @@ from read_packages import Text, files, package_name, texts
 
 SHORTEST, LONGEST = 40, 6000  # characters of a window, log-uniform
 LEAST_CHARACTERS = 20  # of a window, without the line ends around it
-PER_PACKAGE = {"msg": 5, "words": 2, "prose": 150, "agent": 4, "file": 14}  # documents of a category
-IN_ALL = {"msg": 60, "words": 2, "prose": 2000, "agent": 1500, "file": 110}
+# Documents of a category, of a package and in all.
+PER_PACKAGE = {"msg": 6, "cldr": 3, "words": 2, "dict": 4, "prose": 200, "agent": 4, "file": 14}
+IN_ALL = {"msg": 80, "cldr": 3, "words": 2, "dict": 4, "prose": 300, "agent": 1500, "file": 100}
 # In multiples of PER_PACKAGE: more candidates of a category than HELD are cut down to LEFT. That is more than
 # are drawn, as some may be too close to test documents.
 HELD, LEFT = 9, 3
-PROSE_WINDOWS, PROSE_STEP = 12, 60_000  # windows of a text at most; characters for each
+PROSE_WINDOWS, PROSE_STEP = 60, 8_000  # windows of a text at most; characters for each
+TYPESET_SHARE = 0.5  # of prose, with the quotes of printed books
 AGENT_SHARE, ESCAPED_SHARE = 0.2, 0.5  # of files shown as agents see them; of those in JSON, in plain ASCII
 LISTINGS, LISTED_FROM = 2, 20  # lists of paths, of a package with more paths than that
 SHORTEST_LISTING, LONGEST_LISTING = 10, 80
@@ -134,6 +137,8 @@ def _windows(package: str, path: str, text: Text) -> Iterator[Candidate]:
     for number in range(min(PROSE_WINDOWS, 1 + len(text.content) // PROSE_STEP) if prose else 1):
         start, end = _window(text.content, draw, lines=not prose)
         window = text.content[start:end].strip("\n")
+        if prose and draw.random() < TYPESET_SHARE:
+            window = _typeset(window)
         if len(window) < LEAST_CHARACTERS:
             continue
         lines = text.content[text.content.rfind("\n", 0, start) + 1 : _line_end(text.content, end)]
@@ -166,6 +171,13 @@ def _window(text: str, draw: random.Random, *, lines: bool) -> tuple[int, int]:
     else:
         start = max(text.rfind(" ", 0, start), text.rfind("\n", 0, start)) + 1 or start
     return start, start + size
+
+
+def _typeset(text: str) -> str:
+    # Quotes as books have them, which packages mostly write in ASCII.
+    for mark, opening, closing in (('"', "“", "”"), ("'", "‘", "’")):
+        text = re.sub(rf"(^|[\s(\[—-]){mark}", rf"\1{opening}", text).replace(mark, closing)
+    return text
 
 
 def _line_end(text: str, place: int) -> int:
