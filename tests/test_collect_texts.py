@@ -1,6 +1,8 @@
 """The script that draws training texts from packages: what it takes, and what it must not."""
 
+import gzip
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -59,3 +61,21 @@ def test_texts_are_drawn_and_test_documents_are_not(tmp_path: Path) -> None:
     assert found["text"].is_unique
     pd.testing.assert_frame_equal(collect(packages, "--apart", str(corpus)), found)
     assert collect(packages)["text"].str.contains("held_out_of_training").any(), "where nothing is kept apart"
+
+
+def test_languages_and_books(tmp_path: Path) -> None:
+    """Names of a locale, a dictionary, a page by its language, and a book that R packs are kinds of their own."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    names = {"main": {"xx": {"languages": {f"l{n}": f"Blerkish {n}" for n in range(20)}}}}
+    book = [f"It was the {n}. of a wet month, and nobody came.".encode() for n in range(30)]
+    strings = b"".join(b"\0\4\0\x09" + len(line).to_bytes(4, "big") + line for line in book)
+    package(packages / "cldr-names-1.0.0.tgz", {"main/xx/languages.json": json.dumps(names).encode()})
+    package(packages / "dict-freedict-xxx-yyy.tgz", {"xxx-yyy.dict": b"blerk /bl/\n  one who blerks\n" * 9})
+    package(packages / "novels.tgz", {"data/sherlock.rda": gzip.compress(b"RDX2\n" + strings)})
+    package(packages / "guide.tgz", {"help/xx/index.page": b"<page>Blerk is a word.</page>\n" * 9})
+    found = collect(packages).set_index("category")["text"]
+    assert set(found.index) == {"cldr_xx", "dict_xxx-yyy", "prose_sherlock", "file_page_xx"}
+    assert found["cldr_xx"].startswith("Blerkish 0\nBlerkish 1\n")
+    read = found["prose_sherlock"]
+    assert all(line.encode() in book for line in read.split("\n")[1:-1])
