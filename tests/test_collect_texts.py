@@ -64,7 +64,7 @@ def test_texts_are_drawn_and_test_documents_are_not(tmp_path: Path) -> None:
 
 
 def test_languages_and_books(tmp_path: Path) -> None:
-    """Names of a locale, a dictionary, a page by its language, and a book that R packs are kinds of their own."""
+    """Names of a locale, a dictionary, a page by its language and a book that R packs are kinds apart."""
     packages = tmp_path / "packages"
     packages.mkdir()
     names = {"main": {"xx": {"languages": {f"l{n}": f"Blerkish {n}" for n in range(20)}}}}
