@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT, native_kernel
+from tests.ctok_python import PYTHON as NEWER_PYTHON
 from tests.text import kernel_corpus
 from tests.text.made_tables import TABLES, TEXTS, mixed_bytes, oracle_costs
 from token_approx.errors import InputError
@@ -26,6 +27,7 @@ from token_approx.text.measuring import Meter
 SOURCE = ROOT / "src/token_approx"
 # Every object gets memory of its own, so that a byte past its end is found; what CPython keeps is no leak.
 SANITIZED = {"PYTHONMALLOC": "malloc", "ASAN_OPTIONS": "detect_leaks=0", "TOKEN_APPROX_KERNEL": "native"}
+SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all"
 BITMAPS = st.none() | st.integers(0, 2**32).map(lambda seed: np.random.default_rng(seed).bytes(8192))
 
 
@@ -210,6 +212,31 @@ def test_a_kernel_is_named() -> None:
         kernel.chosen("rust")
 
 
+@pytest.mark.parametrize("python", sorted({sys.executable, NEWER_PYTHON}))
+def test_the_same_file_serves_every_python(python: str, numpy_alone: Path) -> None:
+    """Compiled by a newer Python, where None lives forever, the kernel does not use up this one's None."""
+    if not shutil.which("gcc"):
+        assert not os.environ.get("CI"), "install gcc"
+        pytest.skip("there is no gcc")
+    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"]
+    include = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    build(SOURCE / "text/_kernel.c", numpy_alone, include, checks="")
+    code = """
+import sys
+from token_approx import Estimator
+from token_approx.text import kernel
+estimator = Estimator.for_model("o200k_base")
+estimator.split("How many tokens? " * 99, 50)
+before = sys.getrefcount(None)
+for _ in range(500):
+    estimator.estimate_many(["How many?"] * 3)
+    estimator.split("How many tokens? " * 99, 50)
+print(kernel.name(), abs(sys.getrefcount(None) - before) < 100)
+"""
+    found = run_python(code, numpy_alone, **{kernel.VARIABLE: "native"})
+    assert found == "native True"
+
+
 def sanitizer_library() -> str:
     """Return the path of gcc's AddressSanitizer; skip the test without one, and fail where CI is set."""
     path = ""
@@ -223,13 +250,15 @@ def sanitizer_library() -> str:
     return path
 
 
-def build(source: Path, folder: Path) -> None:
-    """Compile a kernel with sanitizers into the copy of the package in a folder; a warning is an error."""
-    flags = (
-        "-shared -fPIC -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
+def build(
+    source: Path, folder: Path, include: str = sysconfig.get_path("include"), checks: str = SANITIZE
+) -> None:
+    """Compile a kernel, with sanitizers, into the copy of the package in a folder; a warning is an error."""
+    flags, target = (
+        f"-shared -fPIC -g -O1 -Wall -Wextra -Werror {checks}",
+        "token_approx/text/_kernel.abi3.so",
     )
-    include, target = sysconfig.get_path("include"), folder / "token_approx/text/_kernel.abi3.so"
-    command = ["gcc", *flags.split(), f"-I{include}", str(source), "-o", str(target)]
+    command = ["gcc", *flags.split(), f"-I{include}", str(source), "-o", str(folder / target)]
     subprocess.run(command, check=True)
 
 

@@ -275,6 +275,13 @@ static void measure_text(const Plan *plan, uint32_t key, const uint8_t *data, Py
 
 static PyObject *is_ascii_method;
 
+/* Return None. Py_RETURN_NONE of CPython 3.12's headers takes no reference, as None lives forever there; with a file
+ * that was compiled by them, CPython 3.11 would run out of references to None, and end. */
+static PyObject *none(void)
+{
+    return Py_NewRef(Py_None);
+}
+
 /* Take the UTF-8 bytes of a text; the caller drops `*owner`. A str of ASCII is read where it is. Others are encoded:
  * CPython would otherwise keep their UTF-8 as long as they live. Lone surrogates become three bytes. */
 static int take_text(PyObject *text, PyObject **owner, const uint8_t **data, Py_ssize_t *size)
@@ -559,7 +566,7 @@ static PyObject *plan_cumulative(PyObject *self, PyObject *const *args, Py_ssize
     }
     PyBuffer_Release(&sums);
     Py_DECREF(owner);
-    Py_RETURN_NONE;
+    return none();
 }
 
 static PyMethodDef plan_methods[] = {
@@ -711,7 +718,7 @@ static PyObject *measure_many(PyObject *module, PyObject *const *args, Py_ssize_
             PyBuffer_Release(&views[taken]);
     if (failed)
         return NULL;
-    Py_RETURN_NONE;
+    return none();
 }
 
 static void add_prefixes(const uint8_t *data, Py_ssize_t start, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t size,
@@ -769,7 +776,7 @@ static PyObject *count_prefixes(PyObject *module, PyObject *const *args, Py_ssiz
     Py_END_ALLOW_THREADS
     PyBuffer_Release(&counts);
     Py_DECREF(owner);
-    Py_RETURN_NONE;
+    return none();
 }
 
 static PyMethodDef functions[] = {
