@@ -63,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     command = [sys.executable, "-S", str(ROOT / "examples/browser/build.py"), str(out)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run(command, check=True, env=environment, cwd=out.parent)
-    assert out.stat().st_size < 5 * MEGABYTE
+    assert out.stat().st_size < 8 * MEGABYTE
     expect.set_options(PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=QUIET)

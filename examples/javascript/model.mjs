@@ -71,6 +71,8 @@ export function decide(/** @type {number | null} */ upper, /** @type {number} */
 
 /** A number of four significant digits, as Python's format `.4g` writes it. @param {number} value */
 function four(value) {
+  const tie = /^(\d\.\d{2}[02468])50*(e.*)$/.exec(value.toExponential(50));  // Python takes the even digit
+  if (tie) value = Number(tie[1] + tie[2]);
   const [digits, exponent] = value.toExponential(3).split("e"), power = Number(exponent);
   const trimmed = (/** @type {string} */ text) => text.includes(".") ? text.replace(/\.?0+$/, "") : text;
   if (value !== 0 && (power < -4 || power >= 4)) {

@@ -182,7 +182,7 @@ except MissingExtraError as error:
     print(error)
 """
     message = "models:/a/1: mlflow is not installed. Run: pip install 'token-approx[mlflow]'"
-    assert run_python(code) == f"3\n{message}\n"
+    assert run_python(code) == f"2\n{message}\n"
 
 
 def test_importing_it_is_cheap() -> None:

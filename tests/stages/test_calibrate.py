@@ -82,7 +82,7 @@ def test_from_sessions_to_a_registered_model(tmp_path: Path) -> None:
     assert "model     models:/token-approx-my-model-7/1" in done.stdout
 
     framing = pd.read_csv(folder / "mine/tables/framing.csv").set_index("thing")["tokens"]
-    assert framing["tool_results"] == pytest.approx(11, abs=2)
+    assert framing["tool_results"] == pytest.approx(11, abs=3)
     errors = pd.read_csv(folder / "mine/tables/calibration.csv").set_index("fit")
     assert errors["mape"]["adapted table"] < 3.0
     assert errors["mape"]["before"] > 3.0, "without what frames a result"

@@ -99,6 +99,28 @@ def test_documents_without_counts_are_counted_by_the_tokenizer(
     pd.testing.assert_frame_equal(found, counted)
 
 
+def test_a_table_knows_the_files_that_are_named(
+    documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Weights are fitted to all files; which n-grams are known is up to those that `known=` names."""
+    odd = tmp_path / "odd.parquet"
+    pd.DataFrame({"text": ["\u13a0\u13a1\u13a2 \u13a3\u13a4"] * 30, "category": "c0"}).to_parquet(odd)
+    common = (f"documents=[{documents},{odd}]", "tokens=n", "name=x", "tokenizer=openai")
+    vocabulary = ("tokenizer.name=o200k_base", f"reports={tmp_path}/reports", f"out={tmp_path}/x.json")
+    tables = []
+    for known in ("known=[]", "known=[documents]"):
+        run(monkeypatch, *common, *vocabulary, known)
+        tables.append(NgramTable.load(tmp_path / "x.json"))
+    assert all(np.array_equal(*pair) for pair in zip(tables[0].weights, tables[1].weights, strict=True))
+    rare = [table.rare("\u13a0\u13a1\u13a2 \u13a3\u13a4") for table in tables]
+    assert rare[0] == 0 < rare[1]
+    assert tables[1].provenance["known"] == ["documents"]
+    with pytest.raises(SystemExit):
+        run(monkeypatch, *common, *vocabulary, "known=[nothing]")
+    said = capsys.readouterr().err
+    assert "known=nothing is none of the files of documents. Give documents, odd." in said
+
+
 def test_a_table_adapted_from_priors(
     documents: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

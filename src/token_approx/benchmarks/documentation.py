@@ -176,20 +176,19 @@ def requests() -> str:
 
 def adapting() -> str:
     """Return the learning curve of an adapted table: errors by how many documents are labelled."""
-    found = summary(pd.read_csv(OUTPUT / "adapting.csv"))
-    by_pick = {pick: rows.set_index("documents") for pick, rows in found.groupby("picked", sort=False)}
+    curves = summary(pd.read_csv(OUTPUT / "adapting.csv"))
+    by_pick = {pick: rows.set_index("documents") for pick, rows in curves.groupby("picked", sort=False)}
     rows = []
     for number in by_pick[RANDOM].index:
-        curves = [by_pick[pick] for pick in (RANDOM, CHOSEN)]
-        errors = [
-            f"{percent(curve['adapted'][number], 1)} ({curve['low'][number]:.1f} to {curve['high'][number]:.1f})"
-            if number in curve.index
-            else ""
-            for curve in curves
-        ]
-        rows.append([f"{number:,}", percent(curves[0]["scale"][number], 1), *errors])
+        errors = []
+        for curve in (by_pick[RANDOM], by_pick[CHOSEN]):
+            found = curve.loc[number] if number in curve.index else None
+            interval = "" if found is None else f"({found['low']:.1f} to {found['high']:.1f})"
+            errors.append("" if found is None else f"{percent(found['adapted'], 1)} {interval}")
+        rows.append([f"{number:,}", percent(by_pick[RANDOM]["scale"][number], 1), *errors])
     return table(
-        ["labelled documents", "best prior times a factor", "adapted, drawn at random", "adapted, chosen"], rows
+        ["labelled documents", "best prior times a factor", "adapted, drawn at random", "adapted, chosen"],
+        rows,
     )
 
 

@@ -117,7 +117,7 @@ class RunningCount:
     >>> context.tokens, context.upper_bound(0.95), context.fits(200_000)
     (13, 16, True)
     >>> context.exact(21)  # what the provider's usage says of the request, and of its answer if it is kept
-    >>> context.append("And what are they called?")
+    >>> context.append("\nAnd what are they called?")
     >>> context.tokens, context.upper_bound(0.95)
     (27, 29)
     """

@@ -32,6 +32,8 @@ from token_approx.text.counts import encode
 
 # Fits of the correction, each with the framing that the one before left.
 PASSES = 2
+# By how much, of its error, a correction must beat a factor alone: as the main job has it of its candidates.
+MARGIN = 0.03
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ class Calibration:
 
     @property
     def prefers_adapted(self) -> bool:
-        """Say whether the correction is worth more than its absence."""
-        return self.adapted_error < self.scaled_error
+        """Say whether the correction is worth more than its absence, by more than the `MARGIN`."""
+        return self.adapted_error < (1.0 - MARGIN) * self.scaled_error
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,6 +75,7 @@ def pretrain(config: DictConfig) -> None:
 def _fitted(
     config: DictConfig, documents: pd.DataFrame, inside: pd.DataFrame, ends: Callable[[str], Bytes] | None
 ) -> NgramTable:
+    known = _known(inside, list(config.known))
     spec: FitSpec = instantiate(config.fit, _convert_="all")
     importance = instantiate(config.importance, _convert_="all").of(inside)
     corpus = _corpus(inside, ends, spec.pieces.head)
@@ -84,9 +85,20 @@ def _fitted(
     provenance = _provenance(config, documents, trained_on) | {
         "fit": OmegaConf.to_container(config.fit, resolve=True),
         "importance": OmegaConf.to_container(config.importance, resolve=True),
+        "known": sorted(set(known["corpus"])),
     }
-    counted = ngram_counts(inside["text"], spec.layout.fold)
+    counted = ngram_counts(known["text"], spec.layout.fold)
     return with_known_ngrams(fit_table(corpus, importance, spec, config.name, provenance), *counted)
+
+
+def _known(documents: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    # The documents whose n-grams the table knows: all, or those of the files that are named.
+    found = set(documents["corpus"])
+    if missing := sorted(set(names) - found):
+        raise UsageError(
+            f"known={','.join(missing)} is none of the files of documents. Give {', '.join(sorted(found))}."
+        )
+    return documents[documents["corpus"].isin(names)] if names else documents
 
 
 def _adapted(config: DictConfig, documents: pd.DataFrame, inside: pd.DataFrame) -> NgramTable:
