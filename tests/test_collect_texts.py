@@ -77,5 +77,6 @@ def test_languages_and_books(tmp_path: Path) -> None:
     found = collect(packages).set_index("category")["text"]
     assert set(found.index) == {"cldr_xx", "dict_xxx-yyy", "prose_sherlock", "file_page_xx"}
     assert found["cldr_xx"].startswith("Blerkish 0\nBlerkish 1\n")
-    read = found["prose_sherlock"]
-    assert all(line.encode() in book for line in read.split("\n")[1:-1])
+    whole = found["prose_sherlock"].split("\n")[1:-1]
+    assert whole
+    assert all(line.encode() in book for line in whole)

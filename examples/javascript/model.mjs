@@ -70,7 +70,7 @@ export function decide(/** @type {number | null} */ upper, /** @type {number} */
 }
 
 /** A number of four significant digits, as Python's format `.4g` writes it. @param {number} value */
-function four(value) {
+export function four(value) {
   const tie = /^(\d\.\d{2}[02468])50*(e.*)$/.exec(value.toExponential(50));  // Python takes the even digit
   if (tie) value = Number(tie[1] + tie[2]);
   const [digits, exponent] = value.toExponential(3).split("e"), power = Number(exponent);
